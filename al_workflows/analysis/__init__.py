@@ -1,0 +1,1 @@
+"""Figures and comparisons made from finished runs."""

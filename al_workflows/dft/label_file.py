@@ -1,0 +1,110 @@
+"""``label.json``: a finished point on disk, complete or not there."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from al_workflows.errors import EnvironmentProblem
+from al_workflows.records import Label
+from al_workflows.structures import structure_key
+
+LABEL_FILE = "label.json"
+logger = logging.getLogger(__name__)
+
+
+def write_label(label: Label, limits: dict[str, Any], directory: Path) -> None:
+    """Write ``label`` so that a reader, after whatever crash, finds all of it or the file as it was.
+
+    ``limits`` (time, attempts, gates) go with it: they tell whether a failure would still be one.
+
+    Raises
+    ------
+    EnvironmentProblem
+        The file cannot be written.
+    """
+    content = {**label.to_dict(), "structure_key": structure_key(label.atoms), "limits": limits}
+    write_atomically(directory / LABEL_FILE, json.dumps(content))
+
+
+def read_label(directory: Path) -> Label | None:
+    """The label in ``directory``; None where there is none or only a damaged one."""
+    content = _content(directory)
+    return None if content is None else _label(content, directory)
+
+
+def find_label(
+    directory: Path, *, key: str, structure: str, settings_hash: str, limits: dict[str, Any]
+) -> Label | None:
+    """The label in ``directory`` if it answers this question; None if there is none, or another question's.
+
+    Numbers stay valid when limits change; a failure does not, it may have been one of too little time.
+    """
+    content = _content(directory)
+    label = None if content is None else _label(content, directory)
+    if content is None or label is None:
+        return None
+    same = label.key == key and content.get("structure_key") == structure and label.dft_hash == settings_hash
+    if not same or (not label.ok and content.get("limits") != limits):
+        logger.info("%s answers another question; computing again", directory / LABEL_FILE)
+        return None
+    return label
+
+
+def write_atomically(path: Path, text: str, *, durable: bool = True) -> None:
+    """Replace ``path`` by ``text``: a temporary file beside it, then renamed over it; on the disk if ``durable``."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        temporary = Path(name)
+        try:
+            with os.fdopen(handle, "w") as stream:
+                stream.write(text)
+                stream.flush()
+                if durable:
+                    os.fsync(stream.fileno())
+            temporary.chmod(0o644)
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        if durable:
+            _flush_directory(path.parent)
+    except OSError as error:
+        raise EnvironmentProblem(
+            f"{path} cannot be written ({error.strerror}); give a writable directory with free space"
+        ) from error
+
+
+def _flush_directory(directory: Path) -> None:
+    folder = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _content(directory: Path) -> dict[str, Any] | None:
+    path = directory / LABEL_FILE
+    try:
+        content = json.loads(path.read_text())
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except ValueError:
+        logger.warning("%s is damaged and not used", path)
+        return None
+    except OSError as error:
+        raise EnvironmentProblem(f"{path} cannot be read ({error.strerror}); make it readable or remove it") from error
+    return content if isinstance(content, dict) else None
+
+
+def _label(content: dict[str, Any], directory: Path) -> Label | None:
+    try:
+        return Label.from_dict(content)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        logger.warning("%s holds no label of this version and is not used", directory / LABEL_FILE)
+        return None

@@ -1,0 +1,80 @@
+"""Attempts that ended without an outcome, because whoever watched them was killed: counted, and in the end given up."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from al_workflows.dft.label_file import LABEL_FILE, find_label, write_atomically, write_label
+from al_workflows.dft.settings import backend_for, dft_hash, limits
+from al_workflows.errors import EnvironmentProblem
+from al_workflows.records import Label, LabelStatus, Request
+from al_workflows.spec import DftSpec
+from al_workflows.structures import structure_key
+
+OUTCOME_FILE = "outcome.json"
+
+
+def claim_attempt(directory: Path) -> Path:
+    """The first ``attempt_<n>`` below ``directory`` that nobody has: making it is what claims it."""
+    number = 1
+    while True:
+        place = directory / f"attempt_{number}"
+        try:
+            place.mkdir(parents=True)
+        except FileExistsError:
+            number += 1
+        except OSError as error:
+            raise EnvironmentProblem(
+                f"directory {place} cannot be made ({error.strerror}); give a writable directory with free space"
+            ) from error
+        else:
+            return place
+
+
+def close_attempt(place: Path, status: LabelStatus, cause: str, seconds: float) -> None:
+    """Note in ``place`` that its attempt has ended, and how; without this note it counts as lost."""
+    write_atomically(
+        place / OUTCOME_FILE, json.dumps({"status": status.value, "cause": cause, "seconds": seconds}), durable=False
+    )
+
+
+def lost_attempts(directory: Path) -> list[Path]:
+    """The attempts below ``directory`` that never ended, one that is running now included."""
+    found = (place for place in directory.glob("attempt_*") if not (place / OUTCOME_FILE).exists())
+    return sorted(found, key=lambda place: (len(place.name), place.name))
+
+
+def abandoned(request: Request, dft: DftSpec, directory: Path, max_losses: int) -> Label | None:
+    """A ``crashed`` label for a point that was lost ``max_losses`` times or more; None for any other.
+
+    To be asked before :func:`~al_workflows.dft.single_point.single_point`, in a process that may itself be lost. The
+    label is written to ``directory`` like any other. None too where a label is there already.
+
+    Raises
+    ------
+    EnvironmentProblem
+        The label cannot be written.
+    """
+    directory = directory.resolve()
+    lost = lost_attempts(directory)
+    if len(lost) < max_losses:
+        return None
+    settings_hash, limit, structure = dft_hash(dft), limits(dft), structure_key(request.atoms)
+    if find_label(directory, key=request.key, structure=structure, settings_hash=settings_hash, limits=limit):
+        return None
+    label = Label(
+        request=request,
+        status=LabelStatus.CRASHED,
+        energy=None,
+        forces=None,
+        cause=f"lost {len(lost)} times before it ended (killed, node or disk gone), last in {lost[-1].name}; "
+        f"remove {LABEL_FILE} and the attempts to try again",
+        directory=str(directory),
+        seconds=0.0,
+        attempts=len(lost),
+        code=backend_for(dft).code(),
+        dft_hash=settings_hash,
+    )
+    write_label(label, limit, directory)
+    return label

@@ -1,0 +1,16 @@
+"""The backends by their ``kind``; light, because the process that computes imports it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from al_workflows.dft.ase_calculator import AseBackend
+from al_workflows.dft.backend import Backend
+from al_workflows.dft.emt import EmtBackend
+from al_workflows.dft.gpaw import GpawBackend
+
+#: ``kind`` of the settings → backend; its fields are the settings that ``SinglePointSpec`` does not have
+BACKENDS: Mapping[str, Callable[..., Backend]] = MappingProxyType(
+    {"emt": EmtBackend, "gpaw": GpawBackend, "ase": AseBackend}
+)

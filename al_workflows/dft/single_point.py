@@ -1,0 +1,166 @@
+"""The DFT single point: one structure, a few attempts, one label."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import time
+from pathlib import Path
+from typing import Any
+
+from al_workflows.dft.acceptance import Judged, geometry_gate, judge
+from al_workflows.dft.backend import Computed, ScfNotConverged, distribution_version, evaluate, one_line
+from al_workflows.dft.label_file import find_label, write_label
+from al_workflows.dft.losses import claim_attempt, close_attempt
+from al_workflows.dft.process import Failed, attempt
+from al_workflows.dft.settings import backend_for, dft_hash, limits, own_settings
+from al_workflows.records import Label, LabelStatus, Request
+from al_workflows.spec import DftSpec, SinglePointSpec
+from al_workflows.structures import structure_key
+
+logger = logging.getLogger(__name__)
+#: another attempt may end differently
+_WORTH_RETRYING = frozenset({LabelStatus.TIMED_OUT, LabelStatus.CRASHED, LabelStatus.UNREADABLE})
+
+
+def single_point(request: Request, dft: DftSpec, directory: Path) -> Label:
+    """Energy and raw forces of ``request.atoms``, or the reason why there are none.
+
+    A point that has finished in ``directory`` is not computed again. A structure that passes the geometry gate is
+    given to the code in a process of its own, in ``attempt_<n>`` below ``directory``; a crash, a time-out and unusable
+    output are tried again, a structure that was rejected or did not converge is not. The label is in
+    ``directory/label.json`` when this returns.
+
+    Parameters
+    ----------
+    request
+        The structure, and why it is asked for.
+    dft
+        The code, its settings and limits.
+    directory
+        Where the files go; made if missing. Attempts that an earlier, interrupted call left there are kept and not
+        counted.
+
+    Returns
+    -------
+    Label
+        ``energy`` (eV) is the one whose derivative the forces are, i.e. with smeared occupations the free energy.
+        ``seconds`` is the wall time of all attempts.
+
+    Raises
+    ------
+    EnvironmentProblem
+        The machine's fault, as a directory that cannot be written, or a stop from outside. No label is made, here and
+        for any exception that a signal handler raises: run it again.
+    InputError
+        The settings cannot be carried out.
+    """
+    directory = directory.resolve()
+    settings_hash, limit = dft_hash(dft), limits(dft)
+    found = find_label(
+        directory, key=request.key, structure=structure_key(request.atoms), settings_hash=settings_hash, limits=limit
+    )
+    if found is not None:
+        logger.info("%s: taken from %s", request.key, directory)
+        return found
+
+    attempts, seconds = 0, 0.0
+    problem = geometry_gate(request.atoms, dft)
+    judged = Judged(LabelStatus.GEOMETRY_REJECTED, one_line(problem or ""))
+    while problem is None and attempts < dft.max_attempts:
+        attempts += 1
+        place = claim_attempt(directory)
+        start = time.monotonic()
+        answer = attempt(dft.kind, own_settings(dft), request.atoms, place, dft.timeout)
+        elapsed = time.monotonic() - start
+        judged = _judged(answer, request, dft)
+        close_attempt(place, judged.status, judged.cause, elapsed)
+        seconds += elapsed
+        if judged.status not in _WORTH_RETRYING:
+            break
+        logger.warning("%s: attempt %d: %s: %s (%s)", request.key, attempts, judged.status, judged.cause, place)
+    label = _label(request, judged, directory, seconds, attempts, backend_for(dft).code(), settings_hash)
+    write_label(label, limit, directory)
+    return label
+
+
+def single_point_in_process(
+    request: Request,
+    calculator: Any,
+    limit: SinglePointSpec | None = None,
+    directory: Path | None = None,
+) -> Label:
+    """The same gate and acceptance around an ASE calculator object, in this process: for benchmarks and scripts.
+
+    One attempt without time limit, no files. ASE's CalculationFailed is a crash; any other exception of the calculator
+    is the caller's to see.
+
+    Parameters
+    ----------
+    request
+        The structure.
+    calculator
+        An ASE calculator; keeps its state from point to point.
+    limit
+        ``min_distance`` and ``max_force``; the defaults if None.
+    directory
+        What the label names as its directory; the working directory if None.
+    """
+    from ase.calculators.calculator import CalculationFailed
+
+    limit = limit or SinglePointSpec()
+    code, settings_hash = _described(calculator)
+    place = (directory or Path()).resolve()
+    problem = geometry_gate(request.atoms, limit)
+    if problem is not None:
+        judged = Judged(LabelStatus.GEOMETRY_REJECTED, one_line(problem))
+        return _label(request, judged, place, 0.0, 0, code, settings_hash)
+    start = time.monotonic()
+    answer: Computed | Failed
+    try:
+        answer = evaluate(request.atoms, calculator)
+    except ScfNotConverged as error:
+        answer = Failed(LabelStatus.SCF_NOT_CONVERGED, one_line(str(error)))
+    except CalculationFailed as error:
+        answer = Failed(LabelStatus.CRASHED, one_line(f"{type(error).__name__}: {error}"))
+    seconds = time.monotonic() - start
+    return _label(request, _judged(answer, request, limit), place, seconds, 1, code, settings_hash)
+
+
+def _judged(answer: Computed | Failed, request: Request, limit: SinglePointSpec) -> Judged:
+    if isinstance(answer, Failed):
+        return Judged(answer.status, answer.cause)
+    return judge(answer, request.atoms, limit)
+
+
+def _label(
+    request: Request, judged: Judged, directory: Path, seconds: float, attempts: int, code: str, settings_hash: str
+) -> Label:
+    return Label(
+        request=request,
+        status=judged.status,
+        energy=judged.energy,
+        forces=judged.forces,
+        cause=judged.cause,
+        directory=str(directory),
+        seconds=seconds,
+        attempts=attempts,
+        code=code,
+        dft_hash=settings_hash,
+    )
+
+
+def _described(calculator: Any) -> tuple[str, str]:
+    """Name with version of a calculator object, and a hash of it with its parameters (objects by their type)."""
+    kind = type(calculator)
+    package = kind.__module__.partition(".")[0]
+    version = distribution_version(package)
+    code = f"{kind.__module__}.{kind.__qualname__}" + (f" ({package} {version})" if version else "")
+    parameters = dict(getattr(calculator, "parameters", None) or {})
+    content = json.dumps({"code": code, "parameters": parameters}, sort_keys=True, default=_plain)
+    return code, hashlib.sha256(content.encode()).hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    return value.tolist() if hasattr(value, "tolist") else type(value).__qualname__

@@ -1,0 +1,73 @@
+"""The loop in one process: no database, no workflow engine, the same steps and the same numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from ase import Atoms
+
+from al_workflows import steps
+from al_workflows.potential import Potential
+from al_workflows.records import Cycle, Label, Pool, Request, VerdictKind
+from al_workflows.results import RunResult, run_id
+from al_workflows.spec import RunSpec
+from al_workflows.termination import Progress
+from al_workflows.timing import timed
+
+#: who answers a request; the directory is the single point's own
+Labeller = Callable[[Request, Path], Label]
+#: told of each cycle as it ends
+Listener = Callable[[Cycle, Progress], None]
+
+
+def run(
+    spec: RunSpec,
+    start: Atoms,
+    directory: Path,
+    labeller: Labeller | None = None,
+    listener: Listener | None = None,
+) -> RunResult:
+    """Run offline active learning until a verdict, one cycle after the other.
+
+    Parameters
+    ----------
+    spec
+        The run; ``spec.structure`` is not read.
+    start
+        The starting structure with its constraints.
+    directory
+        Single points get directories below it. One that is already answered there is not computed again, so a run
+        that was interrupted is taken up by running it once more.
+    labeller
+        In place of the single points of ``spec.dft``: for a calculator that lives in this process.
+    listener
+        Called after each cycle.
+    """
+    name = run_id(spec, start)
+    answer: Labeller = labeller or (lambda request, where: steps.label(request, spec.dft, where))
+    labels: tuple[Label, ...] = ()
+    history: tuple[Cycle, ...] = ()
+    potential: Potential | None = None
+    while True:
+        cycle = len(history)
+        seconds: dict[str, float] = {}
+        pool: Pool | None = None
+        if cycle == 0:
+            selection = steps.ask_for_start(name, start)
+        else:
+            with timed(seconds, "train"):
+                potential = steps.train(spec, cycle, labels, potential)
+            with timed(seconds, "simulate"):
+                pool = steps.simulate(spec, cycle, start, potential, labels, history)
+            with timed(seconds, "query"):
+                selection = steps.query(spec, name, cycle, pool, potential, labels)
+        new = tuple(answer(request, directory / request.key.partition("/")[2]) for request in selection.requests)
+        seconds["dft"] = sum(label.seconds for label in new)
+        progress = Progress(cycle, selection, new, pool, labels, history)
+        closed = steps.close_cycle(spec, progress, seconds)
+        labels, history = labels + new, (*history, closed)
+        if listener is not None:
+            listener(closed, progress)
+        if closed.verdict.kind is not VerdictKind.CONTINUE:
+            return RunResult(name, spec.seed, closed.verdict, history, labels)

@@ -1,0 +1,143 @@
+"""A trained potential: prior, descriptor, ensemble of networks, and the reference that energies are counted from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from ase import Atoms
+from ase.data import atomic_numbers
+
+from al_workflows.errors import InputError
+from al_workflows.potential import network
+from al_workflows.potential.descriptor import Descriptor
+from al_workflows.potential.neighbors import IntArray, Neighbors, find_neighbors
+from al_workflows.potential.prior import MorsePrior
+from al_workflows.potential.scaling import Scaling
+from al_workflows.potential.values import Prediction, TrainingMetrics
+from al_workflows.records import FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """The zero of energy: eqs (1)-(4) of Shuaibi et al., with x_ref the data set's first image.
+
+    ``energy`` is E_DFT(x_ref) − E_prior(x_ref) in eV. ``composition`` [species] counts the atoms of x_ref and
+    ``element_energies`` (eV, [species]) is what an atom more than that costs; it is zero as long as all images have
+    one composition.
+    """
+
+    energy: float
+    composition: FloatArray
+    element_energies: FloatArray
+
+    def of(self, species: IntArray) -> float:
+        """Energy (eV) to add to prior and network for atoms of ``species`` [N]."""
+        surplus = np.bincount(species, minlength=len(self.composition)) - self.composition
+        return self.energy + float(surplus @ self.element_energies)
+
+
+def species_of(atoms: Atoms, elements: tuple[str, ...]) -> IntArray:
+    """Index in ``elements`` of every atom; -1 for an element that is not there."""
+    lookup = np.full(len(atomic_numbers), -1, dtype=np.int64)
+    for index, element in enumerate(elements):
+        lookup[atomic_numbers[element]] = index
+    species: IntArray = lookup[atoms.numbers]
+    return species
+
+
+@dataclass(frozen=True, eq=False)
+class Potential:
+    """Energies and forces of an ensemble trained by :func:`al_workflows.potential.train_potential`.
+
+    ``parameters`` [members, parameters of one member] are laid out by ``layout``; ``prior`` is None where the
+    networks carry the whole energy.
+    """
+
+    elements: tuple[str, ...]
+    descriptor: Descriptor
+    scaling: Scaling
+    layout: network.Layout
+    parameters: FloatArray
+    prior: MorsePrior | None
+    reference: Reference
+    metrics: TrainingMetrics
+
+    @cached_property
+    def _layers(self) -> list[network.Layers]:
+        layers = [self.layout.layers(self.parameters, kind) for kind in range(len(self.elements))]
+        return [[(np.ascontiguousarray(w), np.ascontiguousarray(b)) for w, b in layer] for layer in layers]
+
+    @property
+    def cutoff(self) -> float:
+        """How far an atom sees, Å."""
+        return neighbor_cutoff(self.descriptor, self.prior)
+
+    def predict(self, atoms: Atoms) -> Prediction:
+        """Energy, forces and their spread over the members.
+
+        Raises
+        ------
+        InputError
+            ``atoms`` holds an element that the potential was not trained on.
+        """
+        species, neighbors = self._surroundings(atoms)
+        features = self.scaling.apply(species, self.descriptor.features(species, neighbors))
+        energies, gradients = self._networks(species, features)
+        gradients /= self.scaling.width[species]
+        forces = -self.descriptor.contraction(species, neighbors, gradients)  # [members, N, 3]
+        energy, force = self.reference.of(species) + float(energies.mean()), forces.mean(axis=0)
+        if self.prior is not None:
+            prior_energy, prior_forces = self.prior.energy_and_forces(species, neighbors)
+            energy, force = energy + prior_energy, force + prior_forces
+        if len(self.parameters) == 1:
+            return Prediction(energy, force, 0.0, np.zeros(len(atoms)))
+        spread = np.sqrt(forces.var(axis=0, ddof=1).sum(axis=-1))
+        return Prediction(energy, force, float(energies.std(ddof=1)), spread)
+
+    def fingerprint(self, atoms: Atoms) -> FloatArray:
+        """Scaled features of all atoms in their order, [N · features]: for distances between frames of one run."""
+        species, neighbors = self._surroundings(atoms)
+        return self.scaling.apply(species, self.descriptor.features(species, neighbors)).ravel()
+
+    def to_bytes(self) -> bytes:
+        """The potential in the safetensors format; :meth:`from_bytes` gives one with bit-identical predictions."""
+        from al_workflows.potential.checkpoint import dump
+
+        return dump(self)
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Potential:
+        """Inverse of :meth:`to_bytes`; an :class:`InputError` where ``data`` is no potential of this version."""
+        from al_workflows.potential.checkpoint import load
+
+        return load(data)
+
+    def _surroundings(self, atoms: Atoms) -> tuple[IntArray, Neighbors]:
+        species = species_of(atoms, self.elements)
+        if (species < 0).any():
+            stranger = atoms.symbols[int(np.flatnonzero(species < 0)[0])]
+            raise InputError(
+                f"the potential knows {', '.join(self.elements)} but the structure {atoms.symbols} holds {stranger}; "
+                f"train on a label with {stranger} first"
+            )
+        return species, find_neighbors(atoms, self.cutoff)
+
+    def _networks(self, species: IntArray, features: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Energies eV [members] and their gradients by the scaled features [members, N, features]."""
+        energies = np.zeros(len(self.parameters))
+        gradients = np.empty((len(self.parameters), *features.shape))
+        for kind, layers in enumerate(self._layers):
+            where = np.flatnonzero(species == kind)
+            if len(where) == 0:
+                continue
+            values = network.activations(layers, features[where])
+            energies += network.energies(layers, values).sum(axis=-1)
+            gradients[:, where] = network.feature_gradient(layers, values)
+        return energies, gradients
+
+
+def neighbor_cutoff(descriptor: Descriptor, prior: MorsePrior | None) -> float:
+    """The larger of both cutoffs, Å."""
+    return max(descriptor.spec.cutoff, prior.cutoff if prior else 0.0)

@@ -1,0 +1,44 @@
+"""Neighbours within a cutoff, for any cell and any periodicity."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from ase import Atoms
+from vesin import NeighborList
+
+from al_workflows.records import FloatArray
+
+IntArray = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Neighbors:
+    """Every ordered pair of atoms (images included) closer than a cutoff, sorted by its first atom.
+
+    ``offsets`` [N + 1]: the pairs of atom ``i`` are ``offsets[i]:offsets[i + 1]``; ``second`` [pairs]: the other
+    atom; ``vectors`` Å [pairs, 3]: from the first atom to (the image of) the second.
+    """
+
+    offsets: IntArray
+    second: IntArray
+    vectors: FloatArray
+
+
+def find_neighbors(atoms: Atoms, cutoff: float) -> Neighbors:
+    """Pairs of ``atoms`` closer than ``cutoff`` (Å); an atom is a neighbour of its own images."""
+    n_atoms = len(atoms)
+    periodic = atoms.pbc & (np.abs(atoms.cell.array).sum(axis=1) > 0)
+    search = NeighborList(cutoff=cutoff, full_list=True)
+    box = atoms.cell.complete().array
+    first, second, shifts, vectors = search.compute(
+        np.ascontiguousarray(atoms.positions), box, periodic, quantities="ijSD"
+    )
+    first, second = first.astype(np.int64), second.astype(np.int64)
+    # sums over neighbours must not depend on the order in which a threaded search finds them
+    order = np.lexsort((shifts[:, 2], shifts[:, 1], shifts[:, 0], second, first))
+    offsets = np.zeros(n_atoms + 1, dtype=np.int64)
+    np.cumsum(np.bincount(first, minlength=n_atoms), out=offsets[1:])
+    return Neighbors(offsets, second[order], np.ascontiguousarray(vectors[order], dtype=float))

@@ -1,0 +1,48 @@
+"""Which class answers which ``kind:`` of a run file."""
+
+from __future__ import annotations
+
+from al_workflows import spec
+from al_workflows.queries import Query
+from al_workflows.queries.farthest import Farthest
+from al_workflows.queries.final import Final
+from al_workflows.queries.random import Random
+from al_workflows.queries.uncertainty import FinalUncertainty
+from al_workflows.simulations import Simulation
+from al_workflows.simulations.relaxation import Relaxation
+from al_workflows.termination import Criterion
+from al_workflows.termination.budget import Budget
+from al_workflows.termination.failure import DftFailure
+from al_workflows.termination.force import DftForce
+from al_workflows.termination.stall import Stall
+
+
+def simulation_of(run: spec.RunSpec, trust_radius: float | None) -> Simulation:
+    """The simulation that ``run`` asks for."""
+    return Relaxation(run.simulation, min_distance=run.dft.min_distance, trust_radius=trust_radius)
+
+
+def query_of(run: spec.RunSpec) -> Query:
+    """The query strategy that ``run`` asks for."""
+    match run.query:
+        case spec.FinalQuerySpec():
+            return Final()
+        case spec.RandomQuerySpec(batch=batch):
+            return Random(batch, final=False)
+        case spec.FinalRandomQuerySpec(batch=batch):
+            return Random(batch, final=True)
+        case spec.FinalUncertaintyQuerySpec(batch=batch):
+            return FinalUncertainty(batch)
+        case spec.FarthestQuerySpec(batch=batch):
+            return Farthest(batch)
+
+
+def criteria_of(run: spec.RunSpec) -> tuple[Criterion, ...]:
+    """The criteria that ``run`` ends by, in the order in which they are asked."""
+    limits = run.termination
+    return (
+        DftForce(run.simulation.fmax),
+        DftFailure(limits.max_failed_cycles),
+        Budget(limits.max_cycles, limits.max_dft_calls),
+        Stall(limits.stall_cycles),
+    )

@@ -1,0 +1,85 @@
+"""From a strategy's ranking to the requests that DFT gets: no duplicates, nothing hopeless, a reason for each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from ase import Atoms
+
+from al_workflows.geometry import nearest
+from al_workflows.queries import Choice
+from al_workflows.records import Label, LabelStatus, Pool, Rejection, Request, Selection
+from al_workflows.structures import min_distance_ratio
+
+#: Å: a frame whose atoms are all closer than this to a label's tells DFT nothing new
+DUPLICATE = 1e-3
+#: Å: DFT is not asked again this close to a structure on which it cannot succeed
+EXCLUSION = 0.3
+#: of the frames that were refused, so many are kept in the ledger
+REJECTIONS_KEPT = 20
+
+
+def admit(
+    ranking: Iterator[Choice],
+    pool: Pool,
+    labels: Sequence[Label],
+    keys: Sequence[str],
+    strategy: str,
+    min_distance: float,
+) -> Selection:
+    """The first frames of ``ranking`` that are worth a single point, one for each of ``keys``.
+
+    Parameters
+    ----------
+    ranking
+        Frames of ``pool`` in the order of preference.
+    labels
+        All labels of the run; failed ones keep DFT away from their surroundings.
+    keys
+        The requests' names; their number is the batch size.
+    strategy
+        Named in every request.
+    min_distance
+        Smallest distance of two atoms in units of the sum of their covalent radii.
+    """
+    known = [label.atoms for label in labels if label.ok]
+    failed = [label for label in labels if not label.ok]
+    requests: list[Request] = []
+    rejected: list[Rejection] = []
+    for choice in ranking:
+        if len(requests) == len(keys):
+            break
+        atoms = pool.frame(choice.index)
+        objection = _objection(atoms, [*known, *(request.atoms for request in requests)], failed, min_distance)
+        if objection is not None:
+            rejected.append(Rejection(choice.index, objection))
+            continue
+        requests.append(
+            Request(
+                key=keys[len(requests)],
+                atoms=atoms,
+                strategy=strategy,
+                reason=choice.reason,
+                pool_index=choice.index,
+                predicted_energy=float(pool.energies[choice.index]),
+                predicted_forces=pool.forces[choice.index],
+                uncertainty=float(pool.uncertainties[choice.index]),
+            )
+        )
+    return Selection(tuple(requests), tuple(rejected[:REJECTIONS_KEPT]))
+
+
+def _objection(atoms: Atoms, known: Sequence[Atoms], failed: Sequence[Label], min_distance: float) -> str | None:
+    """Why DFT should not be asked for ``atoms``, or None."""
+    ratio, i, j, distance = min_distance_ratio(atoms)
+    if ratio < min_distance:
+        return f"{atoms.symbols[i]}{i}-{atoms.symbols[j]}{j} are {distance:.2f} Å apart"
+    if nearest(atoms, known)[1] < DUPLICATE:
+        return "already labelled"
+    for label in failed:
+        # a geometry on which the code cannot succeed spoils its surroundings, a crash only itself
+        hopeless = label.status in (LabelStatus.GEOMETRY_REJECTED, LabelStatus.SCF_NOT_CONVERGED)
+        radius = EXCLUSION if hopeless else DUPLICATE
+        if nearest(atoms, [label.atoms])[1] < radius:
+            return f"within {radius:g} Å of {label.key}, which failed ({label.status.value})"
+    return None

@@ -1,0 +1,92 @@
+"""The method: train, simulate, query, label, check. Plain functions from values to values.
+
+The in-process loop (:mod:`al_workflows.offline`) and the Firetasks call these and nothing else, so that both give
+the same numbers for the same seed. Shuaibi et al., Mach. Learn.: Sci. Technol. 2 (2021) 025007 (offline active
+learning), with the additions that the README names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from ase import Atoms
+
+from al_workflows.dft.single_point import single_point
+from al_workflows.potential import Image, Potential, PotentialCalculator, train_potential
+from al_workflows.records import Cycle, Label, Pool, Request, Selection, Verdict, VerdictKind, request_key
+from al_workflows.registry import criteria_of, query_of, simulation_of
+from al_workflows.selection import admit
+from al_workflows.spec import DftSpec, RunSpec
+from al_workflows.termination import Progress
+from al_workflows.trust import trust_radius
+
+
+def ask_for_start(run: str, start: Atoms) -> Selection:
+    """Cycle 0: the starting structure, before there is any model."""
+    request = Request(request_key(run, 0, 0), start, strategy="start", reason="the starting structure")
+    return Selection((request,))
+
+
+def train(spec: RunSpec, cycle: int, labels: Sequence[Label], previous: Potential | None = None) -> Potential:
+    """The potential of ``cycle``, from all labels so far that DFT answered."""
+    images = [
+        Image(label.atoms, label.energy, label.forces)
+        for label in labels
+        if label.energy is not None and label.forces is not None
+    ]
+    return train_potential(images, spec.potential, seed=(spec.seed, cycle), previous=previous)
+
+
+def simulate(
+    spec: RunSpec, cycle: int, start: Atoms, potential: Potential, labels: Sequence[Label], history: Sequence[Cycle]
+) -> Pool:
+    """The simulation on the model; its frames are the pool that the query draws from."""
+    known = [label.atoms for label in labels if label.ok]
+    simulation = simulation_of(spec, trust_radius(spec.simulation, history))
+    return simulation.run(start, PotentialCalculator(potential), known, _rng(spec, cycle, "simulate"))
+
+
+def query(spec: RunSpec, run: str, cycle: int, pool: Pool, potential: Potential, labels: Sequence[Label]) -> Selection:
+    """The frames that DFT is asked for: as the strategy ranks them, without duplicates and without hopeless ones."""
+    strategy = query_of(spec)
+    known = [label.atoms for label in labels if label.ok]
+    left = spec.termination.max_dft_calls - sum(label.attempts > 0 for label in labels)
+    ranking = strategy.rank(pool, potential, known, _rng(spec, cycle, "query"))
+    keys = [request_key(run, cycle, index) for index in range(min(strategy.batch, left))]
+    return admit(ranking, pool, labels, keys, strategy=spec.query.kind, min_distance=spec.dft.min_distance)
+
+
+def label(request: Request, dft: DftSpec, directory: Path) -> Label:
+    """One DFT single point in its own directory and process; a failure is a label with its cause."""
+    return single_point(request, dft, directory)
+
+
+def check(spec: RunSpec, progress: Progress) -> Verdict:
+    """Whether the run ends after this cycle; ``CONVERGED`` rests on DFT numbers alone."""
+    for criterion in criteria_of(spec):
+        verdict = criterion.judge(progress)
+        if verdict is not None:
+            return verdict
+    best = f"the smallest DFT fmax of this cycle is {progress.best[0]:.4f} eV/Å" if progress.best else "no new label"
+    return Verdict(VerdictKind.CONTINUE, criterion="none", reason=best)
+
+
+def close_cycle(spec: RunSpec, progress: Progress, seconds: dict[str, float]) -> Cycle:
+    """What the cycle leaves in the run's history: the check's verdict and the numbers it rests on."""
+    fmax, best = progress.best if progress.best is not None else (None, None)
+    return Cycle(
+        index=progress.index,
+        verdict=check(spec, progress),
+        dft_calls=sum(label.attempts > 0 for label in progress.labels),
+        fmax=fmax,
+        energy=best.energy if best is not None else None,
+        trust_radius=trust_radius(spec.simulation, progress.history) if progress.index > 0 else None,
+        seconds=seconds,
+    )
+
+
+def _rng(spec: RunSpec, cycle: int, step: str) -> np.random.Generator:
+    """Each step of each cycle draws from a stream of its own, so that repeating one changes no other."""
+    return np.random.default_rng([spec.seed, cycle, *step.encode()])

@@ -1,0 +1,38 @@
+"""Stalled: neither forces nor energy have become lower for a while."""
+
+from __future__ import annotations
+
+from al_workflows.records import Verdict, VerdictKind
+from al_workflows.termination import Progress
+
+#: eV: a smaller gain in energy is no progress
+ENERGY_GAIN = 1e-3
+
+
+class Stall:
+    """``cycles`` cycles in a row brought neither a lower DFT fmax nor an energy lower by 1 meV."""
+
+    def __init__(self, cycles: int) -> None:
+        self._cycles = cycles
+
+    def judge(self, progress: Progress) -> Verdict | None:
+        """See :class:`~al_workflows.termination.Criterion`."""
+        best_fmax, best_energy, last = float("inf"), float("inf"), 0
+        rows = [(cycle.index, cycle.fmax, cycle.energy) for cycle in progress.history]
+        if progress.best is not None:
+            rows.append((progress.index, progress.best[0], progress.best[1].energy))
+        for index, cycle_fmax, cycle_energy in rows:
+            if cycle_fmax is None or cycle_energy is None:
+                continue
+            if cycle_fmax < best_fmax or cycle_energy < best_energy - ENERGY_GAIN:
+                last = index
+            best_fmax, best_energy = min(best_fmax, cycle_fmax), min(best_energy, cycle_energy)
+        idle = progress.index - last
+        if idle < self._cycles:
+            return None
+        return Verdict(
+            VerdictKind.STALLED,
+            criterion="stall",
+            reason=f"{idle} cycles brought no lower DFT fmax than {best_fmax:.4f} eV/Å and no lower energy",
+            evidence={"idle_cycles": float(idle), "best_fmax_eV_per_A": best_fmax},
+        )

@@ -1,0 +1,32 @@
+"""The names that are written into the database; changing one breaks runs that are under way."""
+
+from __future__ import annotations
+
+#: keys of a Firework's spec, for `lpad get_fws -q` and for status
+RUN = "al_run"
+CYCLE = "al_cycle"
+STEP = "al_step"
+#: key of a workflow's metadata: the first cycle that it holds
+FIRST_CYCLE = "al_first_cycle"
+
+#: steps, in the order in which a cycle runs them
+TRAIN, SIMULATE, QUERY, DFT, CHECK = "train", "simulate", "query", "dft", "check"
+
+#: the Firetask of each step, as FireWorks stores it
+TASKS = {
+    TRAIN: "{{fw_specs.tasks.TrainTask}}",
+    SIMULATE: "{{fw_specs.tasks.SimulateTask}}",
+    QUERY: "{{fw_specs.tasks.QueryTask}}",
+    DFT: "{{fw_specs.tasks.SinglePointTask}}",
+    CHECK: "{{fw_specs.tasks.CheckTask}}",
+}
+
+#: collections
+RUNS, CYCLES, LABELS, MODELS, POOLS = "al_runs", "al_cycles", "al_labels", "al_models", "al_pools"
+#: GridFS bucket of weights and pools
+BLOBS = "al_blobs"
+
+
+def cycle_id(run: str, cycle: int) -> str:
+    """Key of a cycle's records: ``<run>/<cycle>``."""
+    return f"{run}/{cycle:04d}"

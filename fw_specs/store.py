@@ -1,0 +1,219 @@
+"""Records in MongoDB: every write is an upsert under a key of its own, so every task may run twice."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gridfs
+from ase import Atoms
+from pymongo import ASCENDING
+from pymongo.collection import Collection
+from pymongo.database import Database
+from pymongo.errors import DuplicateKeyError
+
+from al_workflows.errors import InputError
+from al_workflows.potential import Potential
+from al_workflows.records import Cycle, Label, Pool, Selection, Verdict, VerdictKind, atoms_from_dict, atoms_to_dict
+from al_workflows.results import RunResult
+from al_workflows.spec import RunSpec, parse_spec
+from fw_specs.keys import BLOBS, CYCLES, LABELS, MODELS, POOLS, RUN, RUNS, cycle_id
+
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class StoredRun:
+    """A run as it was submitted. ``directory`` is where its Fireworks run; ``created`` is UTC."""
+
+    run: str
+    spec: RunSpec
+    start: Atoms
+    directory: Path
+    created: datetime.datetime
+
+
+class Store:
+    """The project's collections in the database of a LaunchPad."""
+
+    def __init__(self, database: Database[Document]) -> None:
+        self._db = database
+        self._blobs = gridfs.GridFS(database, BLOBS)
+
+    def ensure_indexes(self) -> None:
+        """Create what the look-ups below need; harmless to repeat."""
+        for name in (CYCLES, LABELS):
+            self._db[name].create_index([("run", ASCENDING), ("cycle", ASCENDING)])
+        self._db[RUNS].create_index([("created", ASCENDING)])
+        self._db["fireworks"].create_index([(f"spec.{RUN}", ASCENDING), ("state", ASCENDING)])
+        self._db["workflows"].create_index([(f"metadata.{RUN}", ASCENDING)])
+
+    # --- runs -----------------------------------------------------------------------------------------------------
+
+    def add_run(self, run: str, spec: RunSpec, start: Atoms, directory: Path) -> bool:
+        """Store a new run; False if one of that id is already there (its content is the same: the id is a hash)."""
+        document = {
+            "_id": run,
+            "spec": spec.model_dump(mode="json"),
+            "start": atoms_to_dict(start),
+            "directory": str(directory),
+            "created": datetime.datetime.now(datetime.UTC),
+        }
+        try:
+            self._db[RUNS].insert_one(document)
+        except DuplicateKeyError:
+            return False
+        return True
+
+    def run(self, run: str) -> StoredRun:
+        """The run of that id.
+
+        Raises
+        ------
+        InputError
+            There is none, or the name fits several.
+        """
+        document = self._db[RUNS].find_one({"_id": run})
+        if document is None:
+            raise InputError(f"run {run!r} is not in this database; `alflow status` lists the runs that are")
+        return _stored_run(document)
+
+    def find_run(self, name: str) -> str:
+        """The id of the one run whose id is ``name`` or begins with it.
+
+        Raises
+        ------
+        InputError
+            None fits, or several do.
+        """
+        if self._db[RUNS].find_one({"_id": name}, {"_id": 1}) is not None:
+            return name
+        found = [str(run) for run in self.run_ids() if run.startswith(name)]
+        if not found:
+            raise InputError(f"run {name!r} is not in this database; `alflow status` lists the runs that are")
+        if len(found) > 1:
+            raise InputError(f"run {name!r} fits {len(found)} runs ({', '.join(found[:5])}); write one out")
+        return found[0]
+
+    def run_ids(self) -> list[str]:
+        """Ids of all runs, the oldest first."""
+        return [document["_id"] for document in self._db[RUNS].find({}, {"_id": 1}).sort("created", ASCENDING)]
+
+    # --- labels ---------------------------------------------------------------------------------------------------
+
+    def put_label(self, run: str, label: Label) -> None:
+        """Store one single point's answer."""
+        self._put(LABELS, label.key, {"run": run, "cycle": label.cycle, **label.to_dict()})
+
+    def labels(self, run: str, below: int | None = None) -> tuple[Label, ...]:
+        """The run's labels in the order of asking, those of cycles before ``below`` only if it is given."""
+        where: Document = {"run": run} if below is None else {"run": run, "cycle": {"$lt": below}}
+        return tuple(Label.from_dict(document) for document in self._db[LABELS].find(where).sort("_id", ASCENDING))
+
+    # --- cycles ---------------------------------------------------------------------------------------------------
+
+    def put_selection(self, run: str, cycle: int, selection: Selection) -> None:
+        """Store what the cycle asks of DFT."""
+        self._update_cycle(run, cycle, {"selection": selection.to_dict()})
+
+    def selection(self, run: str, cycle: int) -> Selection | None:
+        """What the cycle asks of DFT, or None before its query ran."""
+        document = self._db[CYCLES].find_one({"_id": cycle_id(run, cycle)}) or {}
+        return Selection.from_dict(document["selection"]) if "selection" in document else None
+
+    def put_seconds(self, run: str, cycle: int, step: str, seconds: float) -> None:
+        """Store a step's wall time, s."""
+        self._update_cycle(run, cycle, {f"seconds.{step}": seconds})
+
+    def seconds(self, run: str, cycle: int) -> dict[str, float]:
+        """Wall time by step, s."""
+        document = self._db[CYCLES].find_one({"_id": cycle_id(run, cycle)}) or {}
+        return dict(document.get("seconds", {}))
+
+    def put_cycle(self, run: str, cycle: Cycle) -> None:
+        """Store what the check made of a cycle."""
+        self._update_cycle(run, cycle.index, {"closed": cycle.to_dict()})
+
+    def cycles(self, run: str, below: int | None = None) -> tuple[Cycle, ...]:
+        """The run's checked cycles in order, those before ``below`` only if it is given."""
+        where: Document = {"run": run, "closed": {"$exists": True}}
+        if below is not None:
+            where["cycle"] = {"$lt": below}
+        found = self._db[CYCLES].find(where, {"closed": 1}).sort("_id", ASCENDING)
+        return tuple(Cycle.from_dict(document["closed"]) for document in found)
+
+    def result(self, run: str) -> RunResult | None:
+        """The run's result, or None while it goes on."""
+        cycles = self.cycles(run)
+        if not cycles or cycles[-1].verdict.kind is VerdictKind.CONTINUE:
+            return None
+        verdict: Verdict = cycles[-1].verdict
+        return RunResult(run, self.run(run).spec.seed, verdict, cycles, self.labels(run))
+
+    # --- blobs ----------------------------------------------------------------------------------------------------
+
+    def put_potential(self, run: str, cycle: int, potential: Potential) -> None:
+        """Store the cycle's potential with its training's metrics beside it."""
+        self._put_blob(MODELS, run, cycle, potential.to_bytes(), {"metrics": potential.metrics.to_dict()})
+
+    def potential(self, run: str, cycle: int) -> Potential | None:
+        """The cycle's potential, if it is trained."""
+        data = self._blob(MODELS, run, cycle)
+        return None if data is None else Potential.from_bytes(data)
+
+    def has_potential(self, run: str, cycle: int) -> bool:
+        """Whether the cycle's potential is trained."""
+        return self._db[MODELS].find_one({"_id": cycle_id(run, cycle)}, {"_id": 1}) is not None
+
+    def put_pool(self, run: str, cycle: int, pool: Pool) -> None:
+        """Store the cycle's pool."""
+        about = {"frames": len(pool), "stop_reason": pool.stop_reason.value, "stop_detail": pool.stop_detail}
+        self._put_blob(POOLS, run, cycle, pool.to_bytes(), about)
+
+    def pool(self, run: str, cycle: int) -> Pool | None:
+        """The cycle's pool, if its simulation has run."""
+        data = self._blob(POOLS, run, cycle)
+        return None if data is None else Pool.from_bytes(data)
+
+    def has_pool(self, run: str, cycle: int) -> bool:
+        """Whether the cycle's simulation has run."""
+        return self._db[POOLS].find_one({"_id": cycle_id(run, cycle)}, {"_id": 1}) is not None
+
+    # --- below ----------------------------------------------------------------------------------------------------
+
+    def _collection(self, name: str) -> Collection[Document]:
+        return self._db[name]
+
+    def _put(self, collection: str, key: str, document: Mapping[str, Any]) -> None:
+        self._collection(collection).replace_one({"_id": key}, dict(document), upsert=True)
+
+    def _update_cycle(self, run: str, cycle: int, values: Document) -> None:
+        self._collection(CYCLES).update_one(
+            {"_id": cycle_id(run, cycle)}, {"$set": {"run": run, "cycle": cycle, **values}}, upsert=True
+        )
+
+    def _put_blob(self, collection: str, run: str, cycle: int, data: bytes, about: Document) -> None:
+        """The file first, then the document that names it: a reader never sees half a blob."""
+        key = cycle_id(run, cycle)
+        before = self._collection(collection).find_one({"_id": key}, {"file": 1})
+        file = self._blobs.put(data, filename=f"{collection}/{key}")
+        self._put(collection, key, {"run": run, "cycle": cycle, "file": file, **about})
+        if before is not None:
+            self._blobs.delete(before["file"])
+
+    def _blob(self, collection: str, run: str, cycle: int) -> bytes | None:
+        document = self._collection(collection).find_one({"_id": cycle_id(run, cycle)}, {"file": 1})
+        return None if document is None else bytes(self._blobs.get(document["file"]).read())
+
+
+def _stored_run(document: Document) -> StoredRun:
+    return StoredRun(
+        run=document["_id"],
+        spec=parse_spec(document["spec"], source=f"run {document['_id']}"),
+        start=atoms_from_dict(document["start"]),
+        directory=Path(document["directory"]),
+        created=document["created"],
+    )

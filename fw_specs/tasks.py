@@ -1,0 +1,189 @@
+"""The five steps as Firetasks: each fetches its inputs, calls one function of :mod:`al_workflows.steps`, stores the
+answer and says what comes next.
+
+A task that finds its answer in the store leaves it as it is, and a Firework that already has its followers appends
+none: whatever is run again, by hand or after a loss, changes nothing. The module path is written into every
+database (``{{fw_specs.tasks.TrainTask}}``) and must not change.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any, TypeVar
+
+from fireworks import FiretaskBase, FWAction, explicit_serialize
+from pydantic import TypeAdapter
+
+from al_workflows import steps
+from al_workflows.dft.label_file import read_label
+from al_workflows.dft.losses import abandoned
+from al_workflows.errors import RecordMissing
+from al_workflows.records import Label, Request, Selection, VerdictKind
+from al_workflows.spec import DftSpec
+from al_workflows.termination import Progress
+from al_workflows.timing import timed
+from fw_specs import cycle as cycles
+from fw_specs import links
+from fw_specs.keys import QUERY, SIMULATE, TRAIN
+from fw_specs.store import Store, StoredRun
+
+T = TypeVar("T")
+
+logger = logging.getLogger(__name__)
+
+#: so often may a single point be lost (killed, node gone) before it counts as crashed
+MAX_LOSSES = 5
+#: a run goes on in a new workflow when the old one has so many Fireworks: FireWorks slows down with their number
+MAX_NODES = 500
+
+
+class _CycleTask(FiretaskBase):  # type: ignore[misc]  # fireworks is untyped
+    """A task that needs the database."""
+
+    required_params = ["run", "cycle"]  # noqa: RUF012  # the form FireWorks reads
+    optional_params: list[str] = []  # noqa: RUF012  # not None: makes FireWorks refuse unknown parameters
+
+    @property
+    def _store(self) -> Store:
+        return Store(self.launchpad.db)
+
+    def _inputs(self) -> tuple[Store, StoredRun, int]:
+        store = self._store
+        return store, store.run(self["run"]), self["cycle"]
+
+
+@explicit_serialize
+class TrainTask(_CycleTask):
+    """Train the cycle's potential on all labels so far."""
+
+    def run_task(self, fw_spec: dict[str, Any]) -> FWAction:
+        """See :func:`al_workflows.steps.train`."""
+        store, run, cycle = self._inputs()
+        if store.has_potential(run.run, cycle):
+            return FWAction()
+        seconds: dict[str, float] = {}
+        previous = store.potential(run.run, cycle - 1)
+        with timed(seconds, TRAIN):
+            potential = steps.train(run.spec, cycle, store.labels(run.run, below=cycle), previous)
+        store.put_seconds(run.run, cycle, TRAIN, seconds[TRAIN])
+        store.put_potential(run.run, cycle, potential)
+        return FWAction(stored_data=potential.metrics.to_dict())
+
+
+@explicit_serialize
+class SimulateTask(_CycleTask):
+    """Run the ML simulation; its frames are the cycle's pool."""
+
+    def run_task(self, fw_spec: dict[str, Any]) -> FWAction:
+        """See :func:`al_workflows.steps.simulate`."""
+        store, run, cycle = self._inputs()
+        if store.has_pool(run.run, cycle):
+            return FWAction()
+        seconds: dict[str, float] = {}
+        labels, history = store.labels(run.run, below=cycle), store.cycles(run.run, below=cycle)
+        potential = _there(store.potential(run.run, cycle), "potential", run, cycle)
+        with timed(seconds, SIMULATE):
+            pool = steps.simulate(run.spec, cycle, run.start, potential, labels, history)
+        store.put_seconds(run.run, cycle, SIMULATE, seconds[SIMULATE])
+        store.put_pool(run.run, cycle, pool)
+        return FWAction(stored_data={"frames": len(pool), "stop_reason": pool.stop_reason.value})
+
+
+@explicit_serialize
+class QueryTask(_CycleTask):
+    """Pick frames of the pool and put their single points between this Firework and the check."""
+
+    def run_task(self, fw_spec: dict[str, Any]) -> FWAction:
+        """See :func:`al_workflows.steps.query`."""
+        store, run, cycle = self._inputs()
+        selection = store.selection(run.run, cycle)
+        if selection is None:
+            seconds: dict[str, float] = {}
+            pool = _there(store.pool(run.run, cycle), "pool", run, cycle)
+            potential = _there(store.potential(run.run, cycle), "potential", run, cycle)
+            with timed(seconds, QUERY):
+                labels = store.labels(run.run, below=cycle)
+                selection = steps.query(run.spec, run.run, cycle, pool, potential, labels)
+            store.put_seconds(run.run, cycle, QUERY, seconds[QUERY])
+            store.put_selection(run.run, cycle, selection)
+        if links.has_points(self.launchpad, self.fw_id, cycle):
+            return FWAction()
+        points = [
+            cycles.dft_firework(run.run, cycle, run.spec, run.directory, request) for request in selection.requests
+        ]
+        return FWAction(stored_data={"asked": len(points), "refused": len(selection.rejected)}, detours=points)
+
+
+@explicit_serialize
+class SinglePointTask(FiretaskBase):  # type: ignore[misc]  # fireworks is untyped
+    """One DFT single point: file in, file out; the database is told when there is one (offline there is none)."""
+
+    required_params = ["run", "request", "dft"]  # noqa: RUF012
+    optional_params: list[str] = []  # noqa: RUF012
+
+    def run_task(self, fw_spec: dict[str, Any]) -> FWAction:
+        """See :func:`al_workflows.dft.single_point`."""
+        request = Request.from_dict(self["request"])
+        dft: DftSpec = TypeAdapter(DftSpec).validate_python(self["dft"])
+        directory = Path.cwd()  # FireWorks has gone to the Firework's `_launch_dir`
+        label = abandoned(request, dft, directory, MAX_LOSSES) or steps.label(request, dft, directory)
+        launchpad = getattr(self, "launchpad", None)
+        if launchpad is not None:
+            Store(launchpad.db).put_label(self["run"], label)
+        return FWAction(stored_data={"status": label.status.value, "cause": label.cause, "seconds": label.seconds})
+
+
+@explicit_serialize
+class CheckTask(_CycleTask):
+    """Judge the cycle on its labels: end the run, or append the next cycle."""
+
+    def run_task(self, fw_spec: dict[str, Any]) -> FWAction:
+        """See :func:`al_workflows.steps.check`."""
+        store, run, cycle = self._inputs()
+        history = store.cycles(run.run)
+        if len(history) <= cycle:
+            labels = store.labels(run.run, below=cycle)
+            selection = _there(store.selection(run.run, cycle), "selection", run, cycle)
+            new = _collect(store, run, cycle, selection)
+            progress = Progress(cycle, selection, new, store.pool(run.run, cycle), labels, history)
+            seconds = store.seconds(run.run, cycle) | {"dft": sum(label.seconds for label in new)}
+            closed = steps.close_cycle(run.spec, progress, seconds)
+            store.put_cycle(run.run, closed)
+        else:
+            closed = history[cycle]
+        verdict = closed.verdict
+        stored = {"verdict": verdict.kind.value, "reason": verdict.reason}
+        if verdict.kind is not VerdictKind.CONTINUE:
+            return FWAction(stored_data=stored)
+        following = cycles.next_cycle(run.run, cycle + 1, run.spec, run.directory)
+        if links.has_cycle(self.launchpad, self.fw_id, run.run, cycle + 1):
+            return FWAction(stored_data=stored)
+        if links.nodes(self.launchpad, self.fw_id) >= MAX_NODES:
+            self.launchpad.add_wf(following)
+            return FWAction(stored_data=stored)
+        return FWAction(stored_data=stored, detours=following)
+
+
+def _there(record: T | None, what: str, run: StoredRun, cycle: int) -> T:
+    """``record``, or an error that names what is missing."""
+    if record is None:
+        raise RecordMissing(
+            f"the {what} of {run.run}, cycle {cycle}, is missing; rerun the Firework that makes it (`lpad rerun_fws`)"
+        )
+    return record
+
+
+def _collect(store: Store, run: StoredRun, cycle: int, selection: Selection) -> tuple[Label, ...]:
+    """The cycle's labels; one that never reached the database is taken in from its directory."""
+    known = {label.key: label for label in store.labels(run.run)}
+    labels = []
+    for request in selection.requests:
+        label = known.get(request.key)
+        if label is None:
+            directory = cycles.point_directory(run.directory, request)
+            label = _there(read_label(directory), f"label {request.key} ({directory}/label.json)", run, cycle)
+            logger.info("took in %s from %s", request.key, directory)
+            store.put_label(run.run, label)
+        labels.append(label)
+    return tuple(labels)

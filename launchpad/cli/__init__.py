@@ -1,0 +1,5 @@
+"""The command line, `alflow`."""
+
+from launchpad.cli.app import main
+
+__all__ = ["main"]

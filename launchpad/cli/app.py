@@ -1,0 +1,67 @@
+"""The command `alflow`: the table of its commands.
+
+A command lives in a module beside this one as a plain function with typer's annotations, imports what it needs inside,
+and calls one function of another layer. It is added below with one line: ``app.command()(module.function)``.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from launchpad.cli import db, demo, look, runs
+from launchpad.cli.errors import CommandGroup, with_one_line_errors
+
+
+def _examples(*lines: str) -> str:
+    shown = "   or   ".join(f"[cyan]{line}[/cyan]" for line in lines)
+    return f"Example{'s' if len(lines) > 1 else ''}:  {shown}"
+
+
+app = typer.Typer(
+    name="alflow",
+    cls=CommandGroup,
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,  # a plain traceback shows no values, so no passwords
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="[bold]alflow COMMAND --help[/bold] explains a command, with examples.",
+)
+app.command(epilog=_examples("alflow demo", "alflow demo --output /tmp/demo"))(demo.demo)
+app.command(epilog=_examples("alflow example relax", "alflow example gpaw my-first-run"))(runs.example)
+app.command(epilog=_examples("alflow validate relax.yaml"))(runs.validate)
+app.command(epilog=_examples("alflow submit relax.yaml", "alflow submit relax.yaml --directory /scratch/me/runs"))(
+    runs.submit
+)
+app.command(epilog=_examples("alflow run relax.yaml --workers 2", "alflow run relax.yaml --in-process"))(runs.run)
+app.command(epilog=_examples("alflow status", "alflow status relax-1a2b"))(look.status)
+app.command(epilog=_examples("alflow show relax-1a2b"))(look.show)
+app.add_typer(db.app, name="db")
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"alflow {version('al-workflows')}")
+        raise typer.Exit
+
+
+@app.callback()
+def alflow(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Active learning of machine-learning potentials, run as FireWorks workflows."""
+
+
+def main() -> None:
+    """Run the command line; the console script `alflow` calls this."""
+    try:
+        code = with_one_line_errors(lambda: app(standalone_mode=True))
+    except typer.Exit as stop:
+        code = stop.exit_code
+    sys.exit(code)

@@ -1,0 +1,66 @@
+"""What the commands show on the terminal: progress by cycle, and a run in one paragraph."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from rich.console import Console
+
+if TYPE_CHECKING:
+    from al_workflows.records import Cycle
+    from al_workflows.results import RunResult
+
+
+class Progress:
+    """A line for each finished cycle, and below them what is going on (on a terminal only)."""
+
+    def __init__(self, target: float) -> None:
+        self._console = Console(highlight=False)
+        self._status = self._console.status("starting")
+        self._target = target
+        self._calls = 0
+
+    def __enter__(self) -> Self:
+        self._status.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._status.stop()
+
+    def say(self, text: str) -> None:
+        """Print a line above the progress."""
+        self._console.print(text, soft_wrap=True)
+
+    def activity(self, text: str) -> None:
+        """Show what is going on."""
+        self._status.update(text)
+
+    def cycle(self, cycle: Cycle) -> None:
+        """Print the line of a finished cycle."""
+        if self._calls == 0:
+            self.say("cycle  DFT calls  DFT fmax (eV/Å)  DFT energy (eV)  train + simulate (s)")
+        self._calls += cycle.dft_calls
+        fmax = f"{cycle.fmax:.4f}" if cycle.fmax is not None else "failed"
+        energy = f"{cycle.energy:.4f}" if cycle.energy is not None else "-"
+        spent = cycle.seconds.get("train", 0.0) + cycle.seconds.get("simulate", 0.0)
+        style = "bold green" if cycle.fmax is not None and cycle.fmax <= self._target else ""
+        line = f"{cycle.index:5d}  {self._calls:9d}  {fmax:>15}  {energy:>15}  {spent:20.1f}"
+        self._console.print(line, style=style, soft_wrap=True)
+
+
+def summary(result: RunResult) -> str:
+    """A run's end in one paragraph."""
+    found = result.summary()
+    seconds = found["seconds"]
+    learning = seconds["train"] + seconds["simulate"] + seconds["query"]
+    text = f"{found['run']}: {found['verdict']} after {found['dft_calls']} DFT calls in {found['cycles']} cycles: "
+    text += f"{found['reason']}."
+    if found["energy_eV"] is not None:
+        text += f" DFT energy {found['energy_eV']:.4f} eV, fmax {found['fmax_eV_per_A']:.4f} eV/Å."
+    text += f" DFT took {seconds['dft']:.1f} s, learning and simulating {learning:.1f} s."
+    if found["failures"]:
+        text += f" {len(found['failures'])} single points failed; `alflow show {found['run']}` says why."
+    return text

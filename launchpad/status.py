@@ -1,0 +1,125 @@
+"""What a run is doing: a pure function of its records and of its Fireworks' states."""
+
+from __future__ import annotations
+
+import enum
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fireworks import LaunchPad
+
+from al_workflows.records import Cycle, VerdictKind
+from al_workflows.spec import RunSpec
+from fw_specs.keys import RUN
+from fw_specs.store import Store
+
+
+class RunState(enum.StrEnum):
+    """A run's state: its verdict once it has one, before that what its Fireworks say."""
+
+    CONVERGED = "CONVERGED"
+    BUDGET_SPENT = "BUDGET_SPENT"
+    STALLED = "STALLED"
+    FAILED = "FAILED"
+    RUNNING = "RUNNING"
+    WAITING = "WAITING"
+    PAUSED = "PAUSED"
+    FIZZLED = "FIZZLED"
+    SUBMITTING = "SUBMITTING"
+
+    @property
+    def ended(self) -> bool:
+        """Whether a verdict has been spoken."""
+        return self in (self.CONVERGED, self.BUDGET_SPENT, self.STALLED, self.FAILED)
+
+
+@dataclass(frozen=True)
+class RunStatus:
+    """One line of ``alflow status``. ``fmax`` and ``target`` in eV/Å; ``fireworks`` counts them by FireWorks state."""
+
+    run: str
+    state: RunState
+    cycles: int
+    dft_calls: int
+    fmax: float | None
+    target: float
+    energy: float | None
+    reason: str
+    fireworks: Mapping[str, int]
+
+
+def run_status(run: str, spec: RunSpec, cycles: Sequence[Cycle], fireworks: Mapping[str, int]) -> RunStatus:
+    """The status of a run.
+
+    Parameters
+    ----------
+    cycles
+        The cycles that have been checked, in order.
+    fireworks
+        Number of the run's Fireworks in each FireWorks state.
+    """
+    labelled = [cycle for cycle in cycles if cycle.fmax is not None]
+    verdict = cycles[-1].verdict if cycles else None
+    if verdict is not None and verdict.kind is not VerdictKind.CONTINUE:
+        state = RunState(verdict.kind.value)
+    else:
+        state = _state_under_way(fireworks)
+    return RunStatus(
+        run=run,
+        state=state,
+        cycles=max(len(cycles) - 1, 0),
+        dft_calls=sum(cycle.dft_calls for cycle in cycles),
+        fmax=labelled[-1].fmax if labelled else None,
+        target=spec.simulation.fmax,
+        energy=labelled[-1].energy if labelled else None,
+        reason=verdict.reason if verdict is not None else "",
+        fireworks=dict(fireworks),
+    )
+
+
+def _state_under_way(fireworks: Mapping[str, int]) -> RunState:
+    if not fireworks:
+        return RunState.SUBMITTING
+    if fireworks.get("FIZZLED"):
+        return RunState.FIZZLED
+    if fireworks.get("RUNNING"):
+        return RunState.RUNNING
+    if fireworks.get("PAUSED") or fireworks.get("DEFUSED"):
+        return RunState.PAUSED
+    return RunState.WAITING
+
+
+def read_status(launchpad: LaunchPad, run: str) -> RunStatus:
+    """The status of one run, from the database."""
+    store = Store(launchpad.db)
+    return run_status(run, store.run(run).spec, store.cycles(run), _count(launchpad, {f"spec.{RUN}": run})[run])
+
+
+def read_all(launchpad: LaunchPad) -> list[RunStatus]:
+    """The status of every run, the oldest first."""
+    store = Store(launchpad.db)
+    counts = _count(launchpad, {f"spec.{RUN}": {"$exists": True}})
+    return [run_status(run, store.run(run).spec, store.cycles(run), counts[run]) for run in store.run_ids()]
+
+
+def fizzled_cause(launchpad: LaunchPad, run: str) -> str:
+    """The last line of the traceback of the run's first Firework that ended in an error, and the Firework's id."""
+    fw = launchpad.fireworks.find_one({f"spec.{RUN}": run, "state": "FIZZLED"}, {"fw_id": 1, "name": 1, "launches": 1})
+    if fw is None or not fw.get("launches"):
+        return "unknown"
+    launch = launchpad.launches.find_one({"launch_id": fw["launches"][-1]}, {"action": 1, "launch_dir": 1}) or {}
+    stored: dict[str, Any] = (launch.get("action") or {}).get("stored_data", {})
+    trace = str(stored.get("_exception", {}).get("_stacktrace", "")).strip()
+    last = trace.splitlines()[-1] if trace else "no traceback was stored (the worker was lost)"
+    return f"{fw['name']} (fw_id {fw['fw_id']}, {launch.get('launch_dir')}): {last}"
+
+
+def _count(launchpad: LaunchPad, where: dict[str, Any]) -> defaultdict[str, Counter[str]]:
+    """Number of Fireworks by run and state; a run without any counts nothing."""
+    counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    group = {"_id": {"run": f"$spec.{RUN}", "state": "$state"}, "number": {"$sum": 1}}
+    for row in launchpad.fireworks.aggregate([{"$match": where}, {"$group": group}]):
+        counts[row["_id"]["run"]][row["_id"]["state"]] = row["number"]
+    return counts

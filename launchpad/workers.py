@@ -1,0 +1,122 @@
+"""Plain `rlaunch` processes on this machine, tied to the process that started them."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+from fireworks import LaunchPad
+
+from al_workflows.errors import EnvironmentProblem
+from fw_specs.keys import RUN
+from launchpad.settings import Source, write_worker_config
+
+#: goes on until it is ended, looking once a second for what has become ready
+RAPIDFIRE = ("rapidfire", "--nlaunches", "infinite", "--sleep", "1")
+TIED = (sys.executable, "-m", "launchpad.tied")
+
+
+@dataclass(frozen=True)
+class Workers:
+    """The workers of this process: all carry ``name`` in their launches."""
+
+    name: str
+    processes: tuple[subprocess.Popen[bytes], ...]
+
+    def alive(self) -> int:
+        """How many still run."""
+        return sum(process.poll() is None for process in self.processes)
+
+
+@contextmanager
+def local_workers(launchpad: LaunchPad, source: Source, run: str, count: int, log: Path) -> Iterator[Workers]:
+    """Run ``count`` `rlaunch rapidfire` processes that take the Fireworks of ``run`` alone.
+
+    They end with the block, whatever ends it: what they were at is put back to be run again, and a single point's
+    process ends with its worker. Should this process be killed, the kernel ends them (PR_SET_PDEATHSIG).
+
+    Parameters
+    ----------
+    source
+        The database of ``launchpad``; the workers get it in a private file, not on their command line.
+    log
+        The workers' output is appended to this file.
+    """
+    name = _worker_name(os.getpid())
+    rlaunch = shutil.which("rlaunch", path=os.pathsep.join([str(Path(sys.executable).parent), os.defpath]))
+    if rlaunch is None:
+        raise EnvironmentProblem(f"`rlaunch` is not beside {sys.executable}; install fireworks into this environment")
+    with tempfile.TemporaryDirectory(prefix="alflow-workers-") as scratch, log.open("ab") as output:
+        processes = []
+        for number in range(count):
+            directory = Path(scratch) / str(number)
+            directory.mkdir()
+            # no category: one worker here takes every step
+            worker = {"name": name, "category": "", "query": json.dumps({f"spec.{RUN}": run})}
+            (directory / "my_fworker.yaml").write_text(yaml.safe_dump(worker))
+            write_worker_config(directory, source)
+            process = subprocess.Popen(
+                [*TIED, str(os.getpid()), rlaunch, "-l", "my_launchpad.yaml", "-w", "my_fworker.yaml", *RAPIDFIRE],
+                cwd=directory,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # Ctrl-C is for us: FireWorks would take it for an error of the task
+            )
+            processes.append(process)
+        workers = Workers(name, tuple(processes))
+        try:
+            yield workers
+        finally:
+            _end(processes)
+            put_back(launchpad, run, [name])
+
+
+def put_back(launchpad: LaunchPad, run: str, names: list[str]) -> list[int]:
+    """Make the Fireworks of ``run`` that were with the (dead) workers ``names`` ready again; their ids."""
+    where = {"fworker.name": {"$in": names}}
+    of_run = {f"spec.{RUN}": run}
+    _, lost, _ = launchpad.detect_lostruns(expiration_secs=0, rerun=True, query=of_run, launch_query=where)
+    return list(lost)
+
+
+def put_back_orphans(launchpad: LaunchPad, run: str) -> list[int]:
+    """Make ready what workers of this machine held whose starter was killed before it could put it back."""
+    names = launchpad.launches.distinct("fworker.name", {"state": "RUNNING"})
+    prefix = _worker_name(0)[:-1]
+    mine = [name for name in names if name.startswith(prefix) and not _is_alive(int(name.removeprefix(prefix)))]
+    return put_back(launchpad, run, mine) if mine else []
+
+
+def _worker_name(pid: int) -> str:
+    return f"alflow-{socket.gethostname()}-{pid}"
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _end(processes: list[subprocess.Popen[bytes]]) -> None:
+    """End the workers at once: a single point ends with its worker, and unfinished work is run again."""
+    for process in processes:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    for process in processes:
+        process.wait()

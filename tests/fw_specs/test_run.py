@@ -1,0 +1,172 @@
+"""Whole runs through FireWorks on a real mongod, launched in this process; the same numbers as without FireWorks."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ase import Atoms
+from fireworks import FWorker, LaunchPad
+from fireworks.core.rocket_launcher import launch_rocket, rapidfire
+
+from al_workflows import offline
+from al_workflows.errors import InputError
+from al_workflows.records import Label, VerdictKind
+from al_workflows.results import RunResult, run_id
+from al_workflows.spec import RunSpec
+from fw_specs import tasks
+from fw_specs.store import Store
+from fw_specs.submit import submit
+from tests.builders import run_spec, slab
+
+BATCH = {"kind": "final_uncertainty", "batch": 2}
+
+
+@pytest.fixture(autouse=True)
+def in_a_directory_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def work(launchpad: LaunchPad, tmp_path: Path) -> None:
+    """Run all that is ready until nothing is."""
+    scratch = tmp_path / "launchers"
+    scratch.mkdir(exist_ok=True)
+    rapidfire(launchpad, FWorker(), m_dir=str(scratch), sleep_time=0)
+
+
+def through_fireworks(launchpad: LaunchPad, spec: RunSpec, start: Atoms, tmp_path: Path) -> RunResult:
+    assert submit(launchpad, spec, start, tmp_path / "work")
+    work(launchpad, tmp_path)
+    result = Store(launchpad.db).result(run_id(spec, start))
+    assert result is not None
+    return result
+
+
+def numbers(labels: tuple[Label, ...]) -> list[tuple[Any, ...]]:
+    """All of the labels that must not depend on who ran them."""
+    return [
+        (
+            label.key,
+            label.status,
+            label.atoms.positions.tolist(),
+            label.energy,
+            None if label.forces is None else label.forces.tolist(),
+            label.request.reason,
+            label.request.uncertainty,
+            label.request.predicted_energy,
+        )
+        for label in labels
+    ]
+
+
+def state(launchpad: LaunchPad) -> dict[str, Any]:
+    """What is in the database: the project's collections whole, Fireworks by their names."""
+    shown = {name: list(launchpad.db[name].find().sort("_id")) for name in ("al_runs", "al_cycles", "al_labels")}
+    shown |= {name: list(launchpad.db[name].find().sort("_id")) for name in ("al_models", "al_pools")}
+    shown["fireworks"] = sorted(fw["name"] for fw in launchpad.fireworks.find({}, {"name": 1}))
+    return shown
+
+
+@pytest.mark.workflow
+def test_a_run_through_fireworks_gives_the_numbers_of_the_loop_in_process(lpad: LaunchPad, tmp_path: Path) -> None:
+    spec, start = run_spec(query=BATCH), slab(2.4, seed=0)
+    stored = through_fireworks(lpad, spec, start, tmp_path)
+    direct = offline.run(spec, start, tmp_path / "direct")
+    assert stored.verdict.kind is VerdictKind.CONVERGED
+    assert stored.verdict == direct.verdict
+    assert numbers(stored.labels) == numbers(direct.labels)
+    assert [cycle.dft_calls for cycle in stored.cycles] == [cycle.dft_calls for cycle in direct.cycles]
+    assert stored.dft_calls == len({label.key for label in stored.labels}) >= 4
+    assert {fw["state"] for fw in lpad.fireworks.find({}, {"state": 1})} == {"COMPLETED"}
+    assert lpad.workflows.count_documents({}) == 1
+
+
+@pytest.mark.workflow
+def test_rerunning_any_firework_of_a_finished_run_changes_nothing(lpad: LaunchPad, tmp_path: Path) -> None:
+    through_fireworks(lpad, run_spec(query=BATCH), slab(2.4, seed=0), tmp_path)
+    before = state(lpad)
+    steps = {fw["spec"]["al_step"]: fw["fw_id"] for fw in lpad.fireworks.find({"spec.al_cycle": 1})}
+    assert set(steps) == {"train", "simulate", "query", "dft", "check"}
+    for fw_id in steps.values():
+        lpad.rerun_fw(fw_id)
+        work(lpad, tmp_path)
+        assert state(lpad) == before
+    assert {fw["state"] for fw in lpad.fireworks.find({}, {"state": 1})} == {"COMPLETED"}
+
+
+@pytest.mark.workflow
+def test_a_long_run_goes_on_in_new_workflows(
+    lpad: LaunchPad, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tasks, "MAX_NODES", 6)
+    spec, start = run_spec(), slab(2.4, seed=0)
+    stored = through_fireworks(lpad, spec, start, tmp_path)
+    assert numbers(stored.labels) == numbers(offline.run(spec, start, tmp_path / "direct").labels)
+    assert lpad.workflows.count_documents({"metadata.al_run": stored.run}) >= 2
+    before = state(lpad)
+    for check in lpad.fireworks.find({"spec.al_step": "check"}, {"fw_id": 1}):
+        lpad.rerun_fw(check["fw_id"])
+    work(lpad, tmp_path)
+    assert state(lpad) == before
+
+
+@pytest.mark.workflow
+def test_a_label_that_never_reached_the_database_is_taken_in(lpad: LaunchPad, tmp_path: Path) -> None:
+    spec, start = run_spec(), slab(2.4, seed=0)
+    submit(lpad, spec, start, tmp_path / "work")
+    launch_rocket(lpad, FWorker())  # the start's single point
+    lpad.db["al_labels"].delete_many({})
+    work(lpad, tmp_path)
+    result = Store(lpad.db).result(run_id(spec, start))
+    assert result is not None
+    assert numbers(result.labels) == numbers(offline.run(spec, start, tmp_path / "direct").labels)
+
+
+@pytest.mark.workflow
+def test_a_lost_label_stops_the_check_with_its_name(lpad: LaunchPad, tmp_path: Path) -> None:
+    spec, start = run_spec(), slab(2.4, seed=0)
+    submit(lpad, spec, start, tmp_path / "work")
+    launch_rocket(lpad, FWorker())
+    lpad.db["al_labels"].delete_many({})
+    shutil.rmtree(tmp_path / "work")
+    work(lpad, tmp_path)
+    (check,) = lpad.fireworks.find({"spec.al_step": "check"})
+    assert check["state"] == "FIZZLED"
+    launch = lpad.launches.find_one({"launch_id": check["launches"][-1]})
+    trace = launch["action"]["stored_data"]["_exception"]["_stacktrace"]
+    assert "0000/00" in trace
+    assert "rerun" in trace
+
+
+@pytest.mark.workflow
+def test_the_same_run_is_not_submitted_twice(lpad: LaunchPad, tmp_path: Path) -> None:
+    spec, start = run_spec(), slab(seed=0)
+    assert submit(lpad, spec, start, tmp_path / "work")
+    assert not submit(lpad, spec, start, tmp_path / "elsewhere")
+    assert lpad.workflows.count_documents({}) == 1
+    assert submit(lpad, spec.model_copy(update={"seed": 2}), start, tmp_path / "work")
+
+
+@pytest.mark.workflow
+def test_a_submission_cut_off_before_its_workflow_is_completed_by_the_next(lpad: LaunchPad, tmp_path: Path) -> None:
+    spec, start = run_spec(), slab(seed=0)
+    Store(lpad.db).add_run(run_id(spec, start), spec, start, tmp_path / "work")
+    assert submit(lpad, spec, start, tmp_path / "work")
+    assert lpad.workflows.count_documents({}) == 1
+
+
+@pytest.mark.workflow
+def test_a_run_is_found_by_the_beginning_of_its_name(lpad: LaunchPad, tmp_path: Path) -> None:
+    store = Store(lpad.db)
+    for name in ("one-a1", "one-b2", "two-c3"):
+        store.add_run(name, run_spec(), slab(), tmp_path)
+    assert store.run_ids() == ["one-a1", "one-b2", "two-c3"]
+    assert store.find_run("two") == "two-c3"
+    with pytest.raises(InputError, match="fits 2 runs"):
+        store.find_run("one")
+    with pytest.raises(InputError, match="three"):
+        store.find_run("three")
+    with pytest.raises(InputError, match="three"):
+        store.run("three")

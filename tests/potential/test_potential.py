@@ -1,0 +1,166 @@
+"""A trained potential: forces, invariances, checkpoints, its calculator, and bad inputs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.optimize import BFGS
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors.numpy import save
+from scipy.spatial.transform import Rotation
+
+from al_workflows.errors import InputError
+from al_workflows.potential import Image, Potential, PotentialCalculator, TrainingMetrics, train_potential
+from tests.potential.structures import (
+    STRUCTURES,
+    cluster,
+    emt_images,
+    made_up,
+    numerical_forces,
+    quick,
+    rattled,
+    slab,
+    three_metals,
+)
+
+PRIORS = {
+    "delta": {"prior": {"kind": "morse"}},
+    "dimers": {"prior": {"kind": "morse", "refit": False}},
+    "none": {"prior": {"kind": "none"}},
+}
+
+
+@pytest.fixture(scope="module")
+def potential() -> Potential:
+    return train_potential(emt_images(3), quick(members=3), seed=1)
+
+
+@pytest.mark.parametrize("name", STRUCTURES)
+@pytest.mark.parametrize("prior", PRIORS)
+def test_forces_are_the_gradient_of_the_energy(name: str, prior: str) -> None:
+    atoms = STRUCTURES[name]()
+    potential = train_potential([made_up(atoms), made_up(rattled(atoms, 7), 1)], quick(**PRIORS[prior]), seed=0)
+    forces = potential.predict(atoms).forces
+    expected = numerical_forces(lambda moved: potential.predict(moved).energy, atoms)
+    np.testing.assert_allclose(forces, expected, atol=1e-6)
+    np.testing.assert_allclose(forces.sum(axis=0), 0.0, atol=1e-9)
+
+
+def test_prior_alone_is_a_potential() -> None:
+    """Zero labels are left to learn where the label is the prior itself, and the networks stay at zero."""
+    spec = quick(**PRIORS["dimers"])
+    atoms = slab()
+    first = train_potential([Image(atoms, 0.0, np.zeros((len(atoms), 3)))], spec, seed=0)
+    assert first.prior is not None
+    _, forces = first.prior.energy_and_forces(*first._surroundings(atoms))
+    again = train_potential([Image(atoms, 5.0, forces)], spec, seed=0)
+    prediction = again.predict(atoms)
+    assert prediction.energy == pytest.approx(5.0)
+    np.testing.assert_allclose(prediction.forces, forces)
+    assert again.metrics.iterations == 0
+
+
+@given(seed=st.integers(0, 2**32 - 1))
+@settings(max_examples=10, deadline=None)
+def test_invariant_under_rotation_translation_permutation(seed: int, potential: Potential) -> None:
+    rng = np.random.default_rng(seed)
+    atoms = rattled(slab(), seed)
+    expected = potential.predict(atoms)
+    turn, order = Rotation.random(rng=rng).as_matrix(), rng.permutation(len(atoms))
+    moved = atoms[order]
+    moved.positions = (moved.positions + rng.normal(0, 20, 3)) @ turn.T
+    moved.cell = atoms.cell.array @ turn.T
+    found = potential.predict(moved)
+    assert found.energy == pytest.approx(expected.energy, abs=1e-9)
+    assert found.energy_std == pytest.approx(expected.energy_std, abs=1e-9)
+    np.testing.assert_allclose(found.forces, (expected.forces @ turn.T)[order], atol=1e-8)
+    np.testing.assert_allclose(found.force_std, expected.force_std[order], atol=1e-8)
+
+
+def test_spread_is_that_of_the_members(potential: Potential) -> None:
+    atoms = rattled(slab(), 99, 0.2)
+    members = []
+    for n in range(3):
+        alone = {"parameters": potential.parameters[[n]]}
+        members.append(Potential(**_with(potential, alone)))
+    single = [member.predict(atoms) for member in members]
+    forces = np.array([prediction.forces for prediction in single])
+    prediction = potential.predict(atoms)
+    np.testing.assert_allclose(prediction.forces, forces.mean(axis=0), atol=1e-12)
+    spread = np.sqrt(((forces - forces.mean(axis=0)) ** 2).sum(axis=(0, 2)) / 2)
+    np.testing.assert_allclose(prediction.force_std, spread, atol=1e-12)
+    assert prediction.energy_std == pytest.approx(np.std([p.energy for p in single], ddof=1))
+    assert (prediction.force_std > 0).all()
+    assert not single[0].force_std.any()
+    assert single[0].energy_std == 0.0
+
+
+def _with(potential: Potential, changes: dict) -> dict:
+    names = ("elements", "descriptor", "scaling", "layout", "parameters", "prior", "reference", "metrics")
+    return {name: getattr(potential, name) for name in names} | changes
+
+
+@pytest.mark.parametrize("prior", PRIORS)
+@pytest.mark.parametrize("make", [slab, cluster, three_metals])
+def test_bytes_round_trip_is_exact(prior: str, make) -> None:
+    atoms = make()
+    potential = train_potential([made_up(atoms)], quick(**PRIORS[prior]), seed=3)
+    again = Potential.from_bytes(potential.to_bytes())
+    moved = rattled(atoms, 8)
+    one, other = potential.predict(moved), again.predict(moved)
+    assert (one.energy, one.energy_std) == (other.energy, other.energy_std)
+    np.testing.assert_array_equal(one.forces, other.forces)
+    np.testing.assert_array_equal(one.force_std, other.force_std)
+    np.testing.assert_array_equal(potential.fingerprint(moved), again.fingerprint(moved))
+    assert again.metrics == potential.metrics
+    assert TrainingMetrics.from_dict(again.metrics.to_dict()) == potential.metrics
+    assert again.to_bytes() == potential.to_bytes()
+
+
+@pytest.mark.parametrize("data", [b"", b"rubbish", save({"x": np.zeros(2)})])
+def test_foreign_bytes_are_refused(data: bytes) -> None:
+    with pytest.raises(InputError, match="saved potential"):
+        Potential.from_bytes(data)
+
+
+def test_unknown_element_is_named(potential: Potential) -> None:
+    with pytest.raises(InputError, match=r"knows C, Cu but the structure .* holds Pt"):
+        potential.predict(Atoms("CuPt", positions=[[0, 0, 0], [0, 0, 2.5]]))
+
+
+def test_known_elements_need_not_all_be_there(potential: Potential) -> None:
+    prediction = potential.predict(Atoms("Cu2", positions=[[0, 0, 0], [0, 0, 2.3]]))
+    assert np.isfinite(prediction.energy)
+    assert potential.predict(Atoms("C")).forces.tolist() == [[0.0, 0.0, 0.0]]
+
+
+def test_fingerprint_measures_the_distance_of_frames(potential: Potential) -> None:
+    atoms = slab()
+    prints = [potential.fingerprint(rattled(atoms, 5, width)) for width in (0.0, 0.01, 0.1)]
+    assert prints[0].shape == (len(atoms) * potential.descriptor.n_features,)
+    gaps = [np.linalg.norm(prints[n] - prints[0]) for n in range(3)]
+    assert gaps[0] == 0.0 < gaps[1] < gaps[2]
+
+
+def test_calculator(potential: Potential) -> None:
+    atoms = slab()
+    atoms.calc = PotentialCalculator(potential)
+    prediction = potential.predict(atoms)
+    assert atoms.get_potential_energy() == prediction.energy
+    assert atoms.get_potential_energy(force_consistent=True) == prediction.energy
+    np.testing.assert_array_equal(atoms.get_forces(), prediction.forces)
+    assert atoms.calc.results["energy_uncertainty"] == prediction.energy_std
+    np.testing.assert_array_equal(atoms.calc.results["forces_uncertainty"], prediction.force_std)
+    start = atoms.get_potential_energy()
+    BFGS(atoms, logfile=None).run(fmax=0.2, steps=5)
+    assert atoms.get_potential_energy() < start
+
+
+def test_import_leaves_torch_alone() -> None:
+    command = "import sys, al_workflows.potential; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", command], check=False).returncode == 0

@@ -1,0 +1,184 @@
+"""The Morse prior: its curve, mixing, taper, shipped table, and the refit."""
+
+from __future__ import annotations
+
+import importlib.resources
+import math
+
+import numpy as np
+import pytest
+import yaml
+from ase import Atoms, units
+from ase.data import atomic_masses, atomic_numbers
+from hypothesis import given
+from hypothesis import strategies as st
+
+from al_workflows.errors import InputError
+from al_workflows.potential import check_elements, prior_fit
+from al_workflows.potential import prior as prior_module
+from al_workflows.potential.dimers import element_parameters, inverse_width, shipped_parameters
+from al_workflows.potential.model import species_of
+from al_workflows.potential.neighbors import find_neighbors
+from al_workflows.potential.prior import MorsePrior, mix, morse, taper
+from al_workflows.spec import MorseParameters, MorsePriorSpec, PotentialSpec
+from tests.potential.structures import STRUCTURES, numerical_forces, rattled, slab
+
+curves = st.builds(
+    MorseParameters, well_depth=st.floats(0.1, 10.0), r_e=st.floats(0.7, 3.0), a=st.floats(1.0, 3.0)
+)  # fmt: skip
+
+
+def dimer_energy(curve: MorseParameters, distance: float) -> float:
+    prior = MorsePrior.from_elements([curve], 5.0, 6.0)
+    atoms = Atoms("Cu2", positions=[[0, 0, 0], [0, 0, distance]])
+    return prior.energy_and_forces(np.zeros(2, int), find_neighbors(atoms, 6.0))[0]
+
+
+@given(curve=curves)
+def test_minimum_depth_and_zero(curve: MorseParameters) -> None:
+    assert dimer_energy(curve, curve.r_e) == pytest.approx(-curve.well_depth)
+    assert dimer_energy(curve, curve.r_e - math.log(2) / curve.a) == pytest.approx(0.0, abs=1e-9 * curve.well_depth)
+    assert morse(curve.r_e, curve.well_depth, curve.r_e, curve.a)[1] == 0.0
+    bend = morse(curve.r_e, curve.well_depth, curve.r_e, curve.a)[2]
+    assert bend == pytest.approx(2 * curve.well_depth * curve.a**2)
+
+
+@given(first=curves, second=curves)
+def test_mixing(first: MorseParameters, second: MorseParameters) -> None:
+    own, mixed = mix(first, first), mix(first, second)
+    assert (own.well_depth, own.r_e, own.a) == pytest.approx((first.well_depth, first.r_e, first.a))
+    zero = [c.r_e - math.log(2) / c.a for c in (first, second, mixed)]
+    assert zero[2] == pytest.approx((zero[0] + zero[1]) / 2)
+    assert mix(second, first) == mixed
+
+
+@given(distance=st.floats(4.5, 6.5))
+def test_taper_is_smooth(distance: float) -> None:
+    step = 1e-5
+    values = [taper(distance + n * step, 5.0, 6.0)[0] for n in (-1, 0, 1)]
+    assert taper(distance, 5.0, 6.0)[1] == pytest.approx((values[2] - values[0]) / (2 * step), abs=1e-6)
+    assert abs(values[2] - 2 * values[1] + values[0]) < 10 * step**2
+    assert 0.0 <= values[1] <= 1.0
+
+
+def test_taper_ends() -> None:
+    assert taper(5.0, 5.0, 6.0) == (1.0, 0.0)
+    assert taper(6.0, 5.0, 6.0) == (0.0, 0.0)
+    assert taper(5.5, 5.0, 6.0)[0] == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("name", STRUCTURES)
+def test_forces_are_the_gradient(name: str) -> None:
+    atoms = STRUCTURES[name]()
+    elements = tuple(sorted(set(atoms.get_chemical_symbols())))
+    prior = MorsePrior.from_elements(element_parameters(elements, MorsePriorSpec()), 5.0, 6.0)
+    species = species_of(atoms, elements)
+
+    def energy(moved: Atoms) -> float:
+        return prior.energy_and_forces(species, find_neighbors(moved, 6.0))[0]
+
+    _, forces = prior.energy_and_forces(species, find_neighbors(atoms, 6.0))
+    np.testing.assert_allclose(forces, numerical_forces(energy, atoms), atol=1e-6)
+    np.testing.assert_allclose(forces.sum(axis=0), 0.0, atol=1e-9)
+
+
+def test_shipped_table() -> None:
+    shipped = shipped_parameters()
+    assert set(shipped) >= {"H", "C", "N", "O", "Al", "Ni", "Cu", "Pd", "Ag", "Pt", "Au"}
+    text = importlib.resources.files("al_workflows").joinpath("data/morse.yaml").read_text(encoding="utf-8")
+    for element, entry in yaml.safe_load(text).items():
+        assert entry["origin"]
+        # the curve's curvature gives the wavenumber back, in SI units
+        curvature = 2 * shipped[element].well_depth * shipped[element].a ** 2 * units._e * 1e20  # J/m²
+        mass = atomic_masses[atomic_numbers[element]] / 2 * units._amu
+        assert math.sqrt(curvature / mass) / (2 * math.pi * units._c * 100) == pytest.approx(entry["omega_e"], rel=1e-6)
+    # Herzberg's Morse exponent of H2 is 1.94 1/Å
+    assert inverse_width(4.7483, 4401.21, 1.00784) == pytest.approx(1.94, abs=0.01)
+
+
+def test_missing_element_is_named_with_the_remedy() -> None:
+    with pytest.raises(InputError, match=r"Xe.*potential\.prior\.parameters\.Xe.*kind: none"):
+        check_elements(["Cu", "Xe"], PotentialSpec())
+    check_elements(["Cu", "Xe"], PotentialSpec.model_validate({"prior": {"kind": "none"}}))
+    own = {"kind": "morse", "parameters": {"Xe": {"well_depth": 0.02, "r_e": 4.4, "a": 1.5}}}
+    check_elements(["Cu", "Xe"], PotentialSpec.model_validate({"prior": own}))
+
+
+def test_user_parameters_come_first() -> None:
+    own = MorseParameters(well_depth=0.5, r_e=2.6, a=1.2)
+    assert element_parameters(["Cu", "C"], MorsePriorSpec(parameters={"Cu": own}))[0] is own
+
+
+def prior_samples(prior: MorsePrior, count: int, offset: float = 0.0) -> list[prior_fit.PriorSample]:
+    samples = []
+    for n in range(count):
+        atoms = rattled(slab(), n, 0.15)
+        species, neighbors = species_of(atoms, ("C", "Cu")), find_neighbors(atoms, 6.0)
+        energy, forces = prior.energy_and_forces(species, neighbors)
+        samples.append(prior_fit.PriorSample(species, neighbors, energy + offset, forces))
+    return samples
+
+
+def test_refit_recovers_known_curves() -> None:
+    dimers = MorsePrior.from_elements(element_parameters(["C", "Cu"], MorsePriorSpec()), 5.0, 6.0)
+    truth = dimers.curves.copy()
+    truth[1, 1] = 0.4, 2.75, 1.5
+    truth[0, 1] = truth[1, 0] = 1.8, 2.0, 1.6
+    known = MorsePrior(truth, 5.0, 6.0)
+    found = prior_fit.refit(dimers, prior_samples(known, 8, offset=-1e4))
+    # the cell is so small that C meets C too, weakly: that pair is known less well
+    np.testing.assert_allclose(found.curves[1, 1], truth[1, 1], rtol=0.1)
+    for mine, label in zip(prior_samples(found, 8), prior_samples(known, 8), strict=True):
+        assert np.abs(mine.forces - label.forces).max() < 0.3
+    np.testing.assert_array_equal(found.curves, found.curves.transpose(1, 0, 2))
+
+
+def test_refit_leaves_unseen_pairs_alone() -> None:
+    dimers = MorsePrior.from_elements(element_parameters(["C", "O"], MorsePriorSpec()), 5.0, 6.0)
+    atoms = Atoms("C2", positions=[[0, 0, 0], [0, 0, 1.5]])
+    sample = prior_fit.PriorSample(
+        np.zeros(2, int), find_neighbors(atoms, 6.0), 0.0, np.array([[0, 0, -2.0], [0, 0, 2.0]])
+    )
+    found = prior_fit.refit(dimers, [sample])
+    np.testing.assert_allclose(found.curves[1, 1], dimers.curves[1, 1], rtol=1e-12)
+    np.testing.assert_allclose(found.curves[0, 1], dimers.curves[0, 1], rtol=1e-12)
+    assert np.abs(found.curves[0, 0] - dimers.curves[0, 0]).max() > 0.01
+
+
+def test_refit_jacobian_is_the_derivative() -> None:
+    dimers = MorsePrior.from_elements(element_parameters(["C", "Cu"], MorsePriorSpec()), 5.0, 6.0)
+    (sample,) = prior_samples(dimers, 1)
+    parameters = np.array([[1.6, 1.3, 0.8], [0.9, 1.9, 0.5], [0.1, 2.3, 0.4]])
+    near, pairs = sample.neighbors, np.array([[0, 1], [1, 2]])
+
+    def evaluate(values: np.ndarray, kernel=prior_fit.parameter_jacobian):
+        return kernel(near.offsets, near.second, near.vectors, sample.species, pairs, values, 5.0, 6.0)
+
+    _, _, d_energy, d_forces = evaluate(parameters)
+    for k in range(3):
+        for n in range(3):
+            moved = []
+            for sign in (1, -1):
+                values = parameters.copy()
+                values[k, n] += sign * 1e-6
+                moved.append(evaluate(values))
+            assert d_energy[k, n] == pytest.approx((moved[0][0] - moved[1][0]) / 2e-6, abs=1e-5)
+            np.testing.assert_allclose(d_forces[:, :, k, n], (moved[0][1] - moved[1][1]) / 2e-6, atol=1e-5)
+
+
+def test_compiled_and_plain_kernels_agree(monkeypatch: pytest.MonkeyPatch) -> None:
+    prior = MorsePrior.from_elements(element_parameters(["C", "Cu"], MorsePriorSpec()), 5.0, 6.0)
+    (sample,) = prior_samples(prior, 1)
+    near, pairs, parameters = sample.neighbors, np.array([[0, 1], [1, 2]]), np.full((3, 3), 0.9)
+    shared = (near.offsets, near.second, near.vectors, sample.species)
+    fast = prior_fit.parameter_jacobian(*shared, pairs, parameters, 5.0, 6.0)
+    for module in (prior_module, prior_fit):
+        monkeypatch.setattr(module, "morse", morse.py_func)
+        monkeypatch.setattr(module, "taper", taper.py_func)
+    energy, forces = prior_module.energy_and_forces.py_func(*shared, prior.curves, 5.0, 6.0)
+    assert energy == pytest.approx(sample.energy)
+    np.testing.assert_allclose(forces, sample.forces, atol=1e-12)
+    for one, other in zip(
+        fast, prior_fit.parameter_jacobian.py_func(*shared, pairs, parameters, 5.0, 6.0), strict=True
+    ):
+        np.testing.assert_allclose(one, other, atol=1e-12)
