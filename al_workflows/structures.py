@@ -53,8 +53,8 @@ def read_structure(path: Path) -> Atoms:
     from ase.io import read
     from ase.io.formats import UnknownFileTypeError
 
-    if not path.is_file():
-        reason = "is a directory" if path.is_dir() else "does not exist"
+    if not path.is_file() or path.stat().st_size == 0:
+        reason = "is a directory" if path.is_dir() else "is empty" if path.is_file() else "does not exist"
         raise InputError(f"structure file {path} {reason}; give the path of a file that ASE can read")
     try:
         atoms = read(path, index=-1, do_not_split_by_at_sign=True)

@@ -29,6 +29,7 @@ def slab():
     add_adsorbate(atoms, "C", 1.2, "hollow")
     atoms.center(vacuum=6.0, axis=2)
     atoms.rattle(0.05, seed=3)
+    atoms.info.clear()  # ASE cannot write its note on adsorption sites
     atoms.set_constraint(FixAtoms([0, 1, 2, 3]))
     return atoms
 
@@ -58,7 +59,7 @@ class TestRead:
             (None, None, "does not exist; give the path"),
             ("folder", None, "is a directory; give the path"),
             ("a.unheard", "hello", "has no format that ASE knows"),
-            ("a.xyz", "", "cannot be read"),
+            ("a.xyz", "", "is empty; give the path"),
             ("a.xyz", "2\n\nCu 0 0\n", "cannot be read"),
             ("a.xyz", "3\n\nCu 0 0 0\n", "cannot be read"),
             ("a.cif", "data_\n_cell 1", "cannot be read"),

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from ase import Atoms
-from vesin import NeighborList
 
 from al_workflows.records import FloatArray
 
@@ -29,6 +28,8 @@ class Neighbors:
 
 def find_neighbors(atoms: Atoms, cutoff: float) -> Neighbors:
     """Pairs of ``atoms`` closer than ``cutoff`` (Å); an atom is a neighbour of its own images."""
+    from vesin import NeighborList  # imports torch where it is installed, a second that few callers need to wait
+
     n_atoms = len(atoms)
     periodic = atoms.pbc & (np.abs(atoms.cell.array).sum(axis=1) > 0)
     search = NeighborList(cutoff=cutoff, full_list=True)

@@ -38,7 +38,8 @@ def paper_fit(problem: Problem, start: FloatArray, spec: PaperTrainingSpec) -> F
     def closure() -> torch.Tensor:
         nonlocal best_loss, best
         parameters = weights.detach().numpy()
-        loss, gradient = problem.half_squares(parameters)
+        with np.errstate(over="ignore", invalid="ignore"):
+            loss, gradient = problem.half_squares(parameters)
         if loss < best_loss:
             best_loss, best = loss, parameters.copy()
         weights.grad = torch.from_numpy(gradient)

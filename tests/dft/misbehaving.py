@@ -190,3 +190,9 @@ class Stubborn(Hangs):
     def misbehave(self) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         super().misbehave()
+
+
+class StopsItsWatcher(Hangs):
+    def misbehave(self) -> None:
+        os.kill(os.getppid(), signal.SIGSTOP)
+        super().misbehave()

@@ -31,7 +31,7 @@ def test_a_slab_periodic_in_two_directions(tmp_path):
 
 
 def test_forces_are_the_derivative_of_the_energy(tmp_path):
-    spec = GpawSpec(parameters={"mode": {"name": "pw", "ecut": 350}, "convergence": {"density": 1e-6}})
+    spec = GpawSpec(parameters={**QUICK, "convergence": {"density": 1e-6}})
     atoms = slab()
     force = single_point(request(atoms), spec, tmp_path / "0").forces[2, 2]
     energies = []

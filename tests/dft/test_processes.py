@@ -82,6 +82,19 @@ def test_a_timeout_ends_everything(tmp_path, name):
     assert not any(alive(int(pid)) for pid in file.read_text().split())
 
 
+def test_a_watcher_that_does_not_answer_is_killed_with_its_group(tmp_path, monkeypatch):
+    from al_workflows.dft import process
+
+    monkeypatch.setattr(process, "GRACE", -4.5)  # waits for 0.5 s
+    file = tmp_path / "pids"
+    spec = misbehaving("StopsItsWatcher", {"timeout": 2.0, "max_attempts": 1}, pids=str(file))
+    label = single_point(request(), spec, tmp_path / "point")
+    assert label.status is LabelStatus.TIMED_OUT
+    pids = [int(pid) for pid in file.read_text().split()]
+    assert gone(pids[:3])
+    os.kill(pids[3], signal.SIGKILL)  # in a session of its own
+
+
 def test_a_timeout_is_tried_again(tmp_path):
     limits = {"timeout": 0.05, "max_attempts": 2}
     label = single_point(request(), misbehaving("Hangs", limits, pids=str(tmp_path / "pids")), tmp_path)

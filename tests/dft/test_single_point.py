@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 from ase.calculators.emt import EMT
 
-from al_workflows.dft.label_file import read_label
+from al_workflows.dft.label_file import read_label, write_label
 from al_workflows.dft.settings import dft_hash
 from al_workflows.dft.single_point import single_point
 from al_workflows.errors import EnvironmentProblem, InputError
@@ -220,6 +221,19 @@ class TestInfrastructure:
             single_point(request(), EmtSpec(), tmp_path / "file" / "point")
 
     def test_a_label_that_cannot_be_written(self, tmp_path):
+        label = single_point(request(), EmtSpec(), tmp_path / "a")
+        (tmp_path / "b" / "label.json" / "in the way").mkdir(parents=True)
+        with pytest.raises(EnvironmentProblem, match=r"label\.json cannot be written"):
+            write_label(label, {}, tmp_path / "b")
+        assert [p.name for p in (tmp_path / "b").iterdir()] == ["label.json"]
+
+    @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+    def test_a_directory_without_write_permission(self, tmp_path):
+        tmp_path.chmod(0o555)
+        with pytest.raises(EnvironmentProblem, match="give a writable directory"):
+            single_point(request(), EmtSpec(), tmp_path)
+
+    def test_a_label_that_cannot_be_read(self, tmp_path):
         (tmp_path / "label.json").mkdir()
         with pytest.raises(EnvironmentProblem, match=r"label\.json cannot be read"):
             single_point(request(), EmtSpec(), tmp_path)

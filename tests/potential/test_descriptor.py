@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -50,15 +51,13 @@ def reference(atoms: Atoms, spec: DescriptorSpec) -> np.ndarray:
         for pair in pairs:
             triplets = [(neighbors[a][1], neighbors[b][1]) for a in range(len(neighbors)) for b in range(a)
                         if tuple(sorted((neighbors[a][0], neighbors[b][0]))) == pair]  # fmt: skip
-            for eta in spec.g4_eta:
-                for zeta in spec.g4_zeta:
-                    for gamma in spec.g4_gamma:
-                        row.append(sum(
-                            2 ** (1 - zeta)
-                            * max(1 + gamma * (u @ v) / np.linalg.norm(u) / np.linalg.norm(v), 0.0) ** zeta
-                            * math.prod(radial(eta, np.linalg.norm(w)) for w in (u, v, u - v))
-                            for u, v in triplets
-                        ))  # fmt: skip
+            for eta, zeta, gamma in itertools.product(spec.g4_eta, spec.g4_zeta, spec.g4_gamma):
+                total = 0.0
+                for u, v in triplets:
+                    base = 1 + gamma * (u @ v) / np.linalg.norm(u) / np.linalg.norm(v)
+                    product = math.prod(radial(eta, np.linalg.norm(w)) for w in (u, v, u - v))
+                    total += 2 ** (1 - zeta) * max(base, 0.0) ** zeta * product
+                row.append(total)
         result[i] = row
     return result
 

@@ -191,7 +191,7 @@ def test_unusual_structures(atoms: Atoms) -> None:
 
 def test_warm_start_keeps_the_function_it_starts_from() -> None:
     images = emt_images(3)
-    spec = quick(training={"kind": "lbfgs", "warm_start": True, "max_iterations": 400})
+    spec = quick(training={"kind": "lbfgs", "warm_start": True, "max_iterations": 2000})
     first = train_potential(images, spec, seed=0)
     assert first.metrics.reached
     again = train_potential(images, spec, seed=1, previous=first)
