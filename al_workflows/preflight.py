@@ -66,8 +66,10 @@ def writable_directory(directory: Path) -> Path:
     probe = directory / f".alflow-{os.getpid()}"
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        probe.write_bytes(b"\0" * 4096)
-        probe.unlink()
+        try:
+            probe.write_bytes(b"\0" * 4096)
+        finally:
+            probe.unlink(missing_ok=True)
     except OSError as error:
         raise EnvironmentProblem(
             f"directory {directory} cannot be written: {error.strerror}; name another one"

@@ -142,8 +142,8 @@ class Request(Record):
     """One structure that DFT is asked for, and why.
 
     ``key`` is ``<run>/<cycle>/<index>`` (:func:`request_key`); ``pool_index`` the frame of the cycle's pool (None for
-    a start); ``predicted_energy`` (eV), ``predicted_forces`` (eV/Å, [N, 3]) and ``uncertainty`` (eV/Å, the largest force
-    standard deviation of an atom) are the asking model's, None where no model existed yet.
+    a start). ``predicted_energy`` (eV), ``predicted_forces`` (eV/Å, [N, 3]) and ``uncertainty`` (eV/Å, the largest
+    force standard deviation of an atom) are the asking model's, None where no model existed yet.
     """
 
     key: str

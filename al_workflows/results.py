@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
-import os
-import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import ase.io
 from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 
-from al_workflows.errors import EnvironmentProblem
+from al_workflows.files import write_atomically
 from al_workflows.records import Cycle, Label, Record, Verdict, atoms_to_dict
 from al_workflows.spec import RunSpec
 from al_workflows.structures import max_force
@@ -91,39 +89,16 @@ def write_result(result: RunResult, directory: Path) -> None:
         The directory cannot be made or written.
     """
     labels = [_with_results(label) for label in result.labels if label.ok]
-    answer = result.answer
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        if labels and answer is not None:
-            write_whole(directory / "labels.extxyz", lambda file: ase.io.write(file, labels, format="extxyz"))
-            final = _with_results(answer)
-            write_whole(directory / "final.extxyz", lambda file: ase.io.write(file, final, format="extxyz"))
-        text = json.dumps(result.summary(), indent=2) + "\n"
-        write_whole(directory / "result.json", lambda file: file.write(text))
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise EnvironmentProblem(
-            f"results cannot be written to {directory}: {reason}; name another with --output"
-        ) from error
+    if labels and result.answer is not None:
+        write_atomically(directory / "labels.extxyz", _extxyz(labels))
+        write_atomically(directory / "final.extxyz", _extxyz([_with_results(result.answer)]))
+    write_atomically(directory / "result.json", json.dumps(result.summary(), indent=2) + "\n")
 
 
-def write_whole(path: Path, write: Callable[[IO[str]], object]) -> None:
-    """Fill ``path`` by ``write``; whoever reads it sees the old file or the whole new one.
-
-    Raises
-    ------
-    OSError
-        As the file system says; no part of the new file is left.
-    """
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w") as file:
-            write(file)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+def _extxyz(images: list[Atoms]) -> str:
+    text = io.StringIO()
+    ase.io.write(text, images, format="extxyz")
+    return text.getvalue()
 
 
 def _with_results(label: Label) -> Atoms:

@@ -7,11 +7,20 @@ forces eV/Å, times s.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from al_workflows.errors import InputError
 
@@ -34,7 +43,7 @@ class DescriptorSpec(Strict):
     cutoff: PositiveFloat = Field(6.0, description="cutoff radius, Å")
     g2_eta: tuple[PositiveFloat, ...] = Field(DEFAULT_G2_ETA, min_length=1)
     g4_eta: tuple[PositiveFloat, ...] = (0.005,)
-    g4_zeta: tuple[PositiveFloat, ...] = (1.0, 4.0)
+    g4_zeta: tuple[Annotated[float, Field(ge=1)], ...] = (1.0, 4.0)
     g4_gamma: tuple[Literal[1, -1], ...] = (1, -1)
 
 
@@ -57,6 +66,12 @@ class MorsePriorSpec(Strict):
     taper_start: PositiveFloat = 5.0
     cutoff: PositiveFloat = 6.0
 
+    @model_validator(mode="after")
+    def _cutoff_beyond_taper(self) -> Self:
+        if self.cutoff <= self.taper_start:
+            raise ValueError(f"cutoff {self.cutoff} Å must be larger than taper_start {self.taper_start} Å")
+        return self
+
 
 class NoPriorSpec(Strict):
     """The network learns the whole energy (relative to the first label)."""
@@ -76,7 +91,9 @@ class FitSpec(Strict):
     kind: Literal["auto", "levenberg_marquardt", "lbfgs"] = "auto"
     sigma_forces: PositiveFloat = Field(0.01, description="eV/Å")
     sigma_energy: PositiveFloat = Field(0.003, description="eV")
-    max_iterations: PositiveInt = 300
+    max_iterations: PositiveInt | None = Field(
+        None, description="of each network; null: 100 of levenberg_marquardt, 2000 of lbfgs"
+    )
     warm_start: bool = Field(False, description="start from the previous cycle's weights")
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import yaml
 
-from al_workflows.errors import EnvironmentProblem, InputError
+from al_workflows.errors import InputError
+from al_workflows.files import write_atomically
 
 
 def example_names() -> list[str]:
@@ -34,14 +35,8 @@ def copy_example(name: str, directory: Path) -> Path:
         target = directory / file
         if target.exists() and target.read_text() != content:
             raise InputError(f"{target} exists and differs from the example; name another directory")
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        for file, content in copies.items():
-            (directory / file).write_text(content)
-    except OSError as error:
-        raise EnvironmentProblem(
-            f"{directory} cannot be written: {error.strerror}; name a directory that can"
-        ) from error
+    for file, content in copies.items():
+        write_atomically(directory / file, content)
     return directory / f"{name}.yaml"
 
 

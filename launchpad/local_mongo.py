@@ -6,12 +6,9 @@ It is for the processes of one machine. Compute nodes need a MongoDB that they c
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
-import shutil
 import socket
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,18 +18,23 @@ import yaml
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
-from al_workflows.errors import EnvironmentProblem, InputError
+from al_workflows.errors import EnvironmentProblem
+from launchpad import data_directory, mongod
 from launchpad import mongo_bootstrap as bootstrap
-from launchpad import mongod
 from launchpad.mongo_status import MongoState, MongoStatus, size_on_disk
 from launchpad.private_files import write_private
 
 SERVER_SELECTION_MS = 600_000  # a worker waits this long for a database that is away, rather than lose its work
-# A worker that is gone shows after ten minutes, not after FireWorks' four hours.
-HEARTBEAT = {"PING_TIME_SECS": 60, "RUN_EXPIRATION_SECS": 600}
-LEAST_FREE_BYTES = 200_000_000
+# A worker that is gone shows after ten minutes, not after FireWorks' four hours. One that is killed while it updates
+# its workflow leaves that locked, and FireWorks gives up on a locked workflow; an update takes milliseconds, so a lock
+# of a minute is dead and is taken over.
+FIREWORKS_TIMES = {
+    "PING_TIME_SECS": 60,
+    "RUN_EXPIRATION_SECS": 600,
+    "WFLOCK_EXPIRATION_SECS": 60,
+    "WFLOCK_EXPIRATION_KILL": True,
+}
 LONGEST_LOG_BYTES = 20_000_000
-LOCK_TIMEOUT_S = 180.0
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,8 @@ class LocalMongo:
         """Give the local database whose own FireWorks file `path` is (or links to), or None if it is another file."""
         found = cls(path.expanduser().resolve().parent)
         ours = found.data_dir / "my_launchpad.yaml"
-        return found if path.expanduser().resolve() == ours and os.path.lexists(found._lock_file) else None
+        lock = found.data_dir / data_directory.LOCK
+        return found if path.expanduser().resolve() == ours and os.path.lexists(lock) else None
 
     def start(self) -> MongoStatus:
         """Start the server if it does not run, and wait until it takes writes.
@@ -70,8 +73,8 @@ class LocalMongo:
         InputError
             When the directory holds files of somebody else.
         """
-        self._prepare_directory()
-        with self._locked():
+        data_directory.prepare(self.data_dir)
+        with data_directory.locked(self.data_dir):
             self._refuse_elsewhere()
             process = mongod.find_process(self._db)
             if process is None or process.port is None:
@@ -95,15 +98,19 @@ class LocalMongo:
         EnvironmentProblem
             When it does not end, or seems to run on another machine.
         """
-        if not os.path.lexists(self._lock_file):
+        if not data_directory.is_ours(self.data_dir):
             return
-        with self._locked():
+        with data_directory.locked(self.data_dir):
             self._refuse_elsewhere()
             mongod.terminate(bootstrap.staging_of(self._db))  # a first start that was cut off
             mongod.terminate(self._db)
 
     def status(self) -> MongoStatus:
         """Look at the server; this changes nothing."""
+        try:
+            data_directory.is_ours(self.data_dir)
+        except EnvironmentProblem as error:
+            return MongoStatus(MongoState.UNHEALTHY, self.data_dir, detail=str(error))
         size = size_on_disk(self.data_dir)
         process = mongod.find_process(self._db)
         if process is None:
@@ -158,13 +165,9 @@ class LocalMongo:
     def _credentials_file(self) -> Path:
         return self.data_dir / "credentials.json"
 
-    @property
-    def _lock_file(self) -> Path:
-        return self.data_dir / "alflow.lock"  # also the mark by which the directory is known as ours
-
     def _written(self, name: str) -> Path:
         path = self.data_dir / name
-        if not path.is_file():
+        if not os.path.isfile(path):  # unlike Path.is_file, no error where one may not look
             raise EnvironmentProblem(f"`{path}` does not exist: `alflow db start --data {self.data_dir}` writes it")
         return path
 
@@ -174,55 +177,6 @@ class LocalMongo:
         except (OSError, ValueError):
             return {}
         return recorded
-
-    def _prepare_directory(self) -> None:
-        remedy = "name a writable directory on a local disk with --data or AL_WORKFLOWS_DATA"
-        try:
-            self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if not self._lock_file.exists() and any(self.data_dir.iterdir()):
-                raise InputError(
-                    f"data directory `{self.data_dir}` holds other files; it must be new, empty or an earlier one of "
-                    "this command"
-                )
-            self._lock_file.touch(mode=0o600)
-            self.data_dir.chmod(0o700)
-            free = shutil.disk_usage(self.data_dir).free
-        except OSError as error:
-            raise EnvironmentProblem(
-                f"data directory `{self.data_dir}` cannot be used: {error.strerror}; {remedy}"
-            ) from error
-        if free < LEAST_FREE_BYTES:
-            raise EnvironmentProblem(
-                f"data directory `{self.data_dir}` has {free / 1e6:.0f} MB free but needs {LEAST_FREE_BYTES / 1e6:.0f} "
-                f"MB; free some, or {remedy}"
-            )
-
-    @contextlib.contextmanager
-    def _locked(self) -> Iterator[None]:
-        deadline = time.monotonic() + LOCK_TIMEOUT_S
-        try:
-            stream = self._lock_file.open("r+")
-        except OSError as error:
-            raise EnvironmentProblem(
-                f"data directory `{self.data_dir}` cannot be used: {error.strerror}; it belongs to the user who made it"
-            ) from error
-        with stream:
-            while True:
-                try:
-                    fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError:
-                    if time.monotonic() > deadline:
-                        raise EnvironmentProblem(
-                            f"another process has been starting or stopping the database in `{self.data_dir}` for "
-                            f"{LOCK_TIMEOUT_S:g} s: end that process, then try again"
-                        ) from None
-                    time.sleep(0.05)
-                except OSError as error:
-                    raise EnvironmentProblem(
-                        f"`{self._lock_file}` cannot be locked ({error.strerror}): name a directory on a local disk"
-                    ) from error
-            yield
 
     def _elsewhere(self) -> str:
         """Say where it may run when that is not here: mongod's lock is not empty and another machine wrote it."""
@@ -299,7 +253,7 @@ class LocalMongo:
                 "serverSelectionTimeoutMS": SERVER_SELECTION_MS,
             },
         }
-        fireworks = {"LAUNCHPAD_LOC": str(self.data_dir / "my_launchpad.yaml"), **HEARTBEAT}
+        fireworks = {"LAUNCHPAD_LOC": str(self.data_dir / "my_launchpad.yaml"), **FIREWORKS_TIMES}
         files = {
             "my_launchpad.yaml": yaml.safe_dump(launchpad, sort_keys=False),
             "FW_config.yaml": yaml.safe_dump(fireworks, sort_keys=False),

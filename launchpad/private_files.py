@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
+
+from al_workflows.files import write_atomically
 
 
 def write_private(path: Path, text: str) -> None:
@@ -17,17 +17,7 @@ def write_private(path: Path, text: str) -> None:
     text
         The whole content.
     """
-    # mkstemp creates with mode 600 whatever the umask is
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    write_atomically(path, text, mode=0o600)
 
 
 def open_to_others(path: Path) -> bool:

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from al_workflows.errors import EnvironmentProblem, InputError
-from launchpad.local_mongo import HEARTBEAT, LocalMongo
+from launchpad.local_mongo import FIREWORKS_TIMES, LocalMongo
 from launchpad.mongo_status import MongoState
 from launchpad.mongo_uri import PATIENT_CLIENT, SCHEMES, launchpad_document, redacted
 from launchpad.private_files import open_to_others, write_private
@@ -89,9 +89,7 @@ def resolve(launchpad_file: Path | None = None, *, environ: Mapping[str, str] | 
         return _from_uri(uri, "AL_WORKFLOWS_MONGODB_URI")
     if uri_file := environ.get("AL_WORKFLOWS_MONGODB_URI_FILE"):
         return _from_uri(_read_uri(Path(uri_file).expanduser()), "AL_WORKFLOWS_MONGODB_URI_FILE")
-    config = environ.get("FW_CONFIG_FILE")
-    if config and not Path(config).is_file():
-        raise InputError(f"`FW_CONFIG_FILE` is `{config}` but must name an existing file; correct or unset it")
+    _check_fireworks_config(environ.get("FW_CONFIG_FILE"))
     if (found := find_fireworks_file("launchpad")) is not None:
         return _from_file(found, "FireWorks' configuration")
     local = LocalMongo(default_data_dir(environ))
@@ -186,12 +184,25 @@ def write_worker_config(
             launchpad.symlink_to(source.local.launchpad_file())
         else:
             write_private(launchpad, OUR_MARK + yaml.safe_dump(document, sort_keys=False))
-        locations = {"LAUNCHPAD_LOC": str(launchpad), "FWORKER_LOC": str(folder / "my_fworker.yaml"), **HEARTBEAT}
+        locations = {"LAUNCHPAD_LOC": str(launchpad), "FWORKER_LOC": str(folder / "my_fworker.yaml"), **FIREWORKS_TIMES}
         for file, content in {"my_fworker.yaml": worker, "FW_config.yaml": locations}.items():
             if not (folder / file).exists():
                 (folder / file).write_text(yaml.safe_dump(content, sort_keys=False))
     except OSError as error:
         raise EnvironmentProblem(f"`{directory}` cannot be written: {error.strerror}") from error
+
+
+def _check_fireworks_config(named: str | None) -> None:
+    """Say in one line what FireWorks would pass over (a missing file) or end with a traceback for (a broken one)."""
+    if named and not Path(named).is_file():
+        raise InputError(f"`FW_CONFIG_FILE` is `{named}` but must name an existing file; correct or unset it")
+    for path in [Path("FW_config.yaml"), *([Path(named)] if named else [])]:
+        try:
+            content = yaml.safe_load(path.read_text()) if path.is_file() else {}
+        except (OSError, UnicodeDecodeError, yaml.YAMLError):
+            content = None
+        if not isinstance(content, dict):
+            raise InputError(f"`{path.absolute()}` is not a valid FireWorks configuration: correct or remove it")
 
 
 def _from_uri(uri: str, name: str) -> Source:

@@ -14,16 +14,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import yaml
 from fireworks import LaunchPad
+from fireworks.core.launchpad import WFLock
 
 from al_workflows.errors import EnvironmentProblem
-from fw_specs.keys import RUN
+from fw_specs.keys import FIRST_CYCLE, RUN
 from launchpad.settings import Source, write_worker_config
 
+#: s after which a workflow's lock counts as left behind; an update takes milliseconds
+LOCK_PATIENCE = 5
 #: goes on until it is ended, looking once a second for what has become ready
-RAPIDFIRE = ("rapidfire", "--nlaunches", "infinite", "--sleep", "1")
+RAPIDFIRE = (
+    *("-l", "my_launchpad.yaml", "-w", "my_fworker.yaml"),
+    *("rapidfire", "--nlaunches", "infinite", "--sleep", "1"),
+)
 TIED = (sys.executable, "-m", "launchpad.tied")
 
 
@@ -58,36 +65,41 @@ def local_workers(launchpad: LaunchPad, source: Source, run: str, count: int, lo
     if rlaunch is None:
         raise EnvironmentProblem(f"`rlaunch` is not beside {sys.executable}; install fireworks into this environment")
     with tempfile.TemporaryDirectory(prefix="alflow-workers-") as scratch, log.open("ab") as output:
-        processes = []
-        for number in range(count):
-            directory = Path(scratch) / str(number)
-            directory.mkdir()
-            # no category: one worker here takes every step
-            worker = {"name": name, "category": "", "query": json.dumps({f"spec.{RUN}": run})}
-            (directory / "my_fworker.yaml").write_text(yaml.safe_dump(worker))
-            write_worker_config(directory, source)
-            process = subprocess.Popen(
-                [*TIED, str(os.getpid()), rlaunch, "-l", "my_launchpad.yaml", "-w", "my_fworker.yaml", *RAPIDFIRE],
-                cwd=directory,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,  # Ctrl-C is for us: FireWorks would take it for an error of the task
-            )
-            processes.append(process)
-        workers = Workers(name, tuple(processes))
+        processes: list[subprocess.Popen[bytes]] = []
         try:
-            yield workers
+            for number in range(count):
+                directory = Path(scratch) / str(number)
+                directory.mkdir()
+                # no category: one worker here takes every step
+                worker = {"name": name, "category": "", "query": json.dumps({f"spec.{RUN}": run})}
+                (directory / "my_fworker.yaml").write_text(yaml.safe_dump(worker))
+                write_worker_config(directory, source)
+                processes.append(_start([*TIED, str(os.getpid()), rlaunch, *RAPIDFIRE], directory, output))
+            yield Workers(name, tuple(processes))
         finally:
-            _end(processes)
+            with _holding_lock(launchpad, run):
+                _end(processes)
             put_back(launchpad, run, [name])
+
+
+def _start(command: list[str], directory: Path, output: IO[bytes]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        command,
+        cwd=directory,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,  # Ctrl-C is for us: FireWorks would take it for an error of the task
+    )
 
 
 def put_back(launchpad: LaunchPad, run: str, names: list[str]) -> list[int]:
     """Make the Fireworks of ``run`` that were with the (dead) workers ``names`` ready again; their ids."""
     where = {"fworker.name": {"$in": names}}
     of_run = {f"spec.{RUN}": run}
-    _, lost, _ = launchpad.detect_lostruns(expiration_secs=0, rerun=True, query=of_run, launch_query=where)
+    _, lost, _ = launchpad.detect_lostruns(
+        expiration_secs=0, rerun=True, refresh=True, query=of_run, launch_query=where
+    )
     return list(lost)
 
 
@@ -96,7 +108,11 @@ def put_back_orphans(launchpad: LaunchPad, run: str) -> list[int]:
     names = launchpad.launches.distinct("fworker.name", {"state": "RUNNING"})
     prefix = _worker_name(0)[:-1]
     mine = [name for name in names if name.startswith(prefix) and not _is_alive(int(name.removeprefix(prefix)))]
-    return put_back(launchpad, run, mine) if mine else []
+    if not mine:
+        return []
+    with _holding_lock(launchpad, run):
+        pass  # a lock that one of them left is gone now
+    return put_back(launchpad, run, mine)
 
 
 def _worker_name(pid: int) -> str:
@@ -111,6 +127,19 @@ def _is_alive(pid: int) -> bool:
     except PermissionError:
         return True
     return True
+
+
+@contextmanager
+def _holding_lock(launchpad: LaunchPad, run: str) -> Iterator[None]:
+    """Hold the run's workflow lock, so that a worker that is killed in the block does not leave it locked."""
+    newest = launchpad.workflows.find_one(
+        {f"metadata.{RUN}": run}, {"nodes": 1}, sort=[(f"metadata.{FIRST_CYCLE}", -1)]
+    )
+    if newest is None:
+        yield
+        return
+    with WFLock(launchpad, newest["nodes"][0], expire_secs=LOCK_PATIENCE, kill=True):
+        yield
 
 
 def _end(processes: list[subprocess.Popen[bytes]]) -> None:

@@ -34,7 +34,7 @@ def slab(height: float = 1.6, seed: int | None = None, size: tuple[int, int, int
     atoms.set_constraint(FixAtoms([atom.index for atom in atoms if atom.tag == size[2]]))
     if seed is not None:
         shift = np.random.default_rng(seed).normal(0, 0.05, (len(atoms), 3))
-        shift[[constraint.index for constraint in atoms.constraints][0]] = 0
+        shift[atoms.constraints[0].index] = 0
         atoms.positions += shift
     return atoms
 

@@ -34,7 +34,7 @@ def test_structure_round_trip_keeps_everything_that_matters() -> None:
     assert back == atoms  # positions, numbers, cell, pbc, to the last bit
     assert (back.get_tags() == atoms.get_tags()).all()
     assert (back.get_initial_magnetic_moments() == atoms.get_initial_magnetic_moments()).all()
-    assert [c.todict() for c in back.constraints][0] == atoms.constraints[0].todict()
+    assert back.constraints[0].todict() == atoms.constraints[0].todict()
     forces = np.ones((len(atoms), 3))
     free, free_back = forces.copy(), forces.copy()
     for constraint, other in zip(atoms.constraints, back.constraints, strict=True):

@@ -15,10 +15,12 @@ import resource
 import signal
 import time
 from pathlib import Path
+from typing import NoReturn
 
 #: s between SIGTERM, after which srun and mpirun stop their remote ranks, and SIGKILL
 GRACE = 1.0
-_STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+#: what a queue, a user or a closing terminal ends a job with; a code does not end itself so
+STOP_SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2})
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _PR_SET_CHILD_SUBREAPER = 36
 
@@ -31,9 +33,9 @@ def guard(parent: int) -> None:
     parent
         Process id of the one that must not be outlived: the direct parent.
     """
-    for number in (*_STOP_SIGNALS, signal.SIGCHLD):  # whatever the parent had set for itself
+    watched = {*STOP_SIGNALS, signal.SIGCHLD}
+    for number in watched:  # whatever the parent had set for itself
         signal.signal(number, signal.SIG_DFL)
-    watched = {*_STOP_SIGNALS, signal.SIGCHLD}
     signal.pthread_sigmask(signal.SIG_BLOCK, watched)
     _die_with(parent, signal.SIGTERM)
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
@@ -58,49 +60,53 @@ def _prctl(option: int, value: int) -> None:
         raise OSError(number, f"prctl({option}): {os.strerror(number)}")
 
 
-def _watch(worker: int, watched: set[signal.Signals]) -> None:
+def _watch(worker: int, watched: set[signal.Signals]) -> NoReturn:
     status = None
     while status is None:
         number = signal.sigwait(watched)
         if number != signal.SIGCHLD:
             _stop_descendants()
             _die_of(number)
-        status = _reap(worker)
+        status = _collect().get(worker)
     _stop_descendants()
     if os.WIFSIGNALED(status):
         _die_of(os.WTERMSIG(status))
     os._exit(os.WEXITSTATUS(status))
 
 
-def _reap(worker: int) -> int | None:
-    """Collect all ended children; the worker's wait status if it is among them."""
-    status = None
+def _collect() -> dict[int, int]:
+    """Wait statuses of the children that have ended."""
+    statuses: dict[int, int] = {}
     while True:
         try:
-            ended, ended_status = os.waitpid(-1, os.WNOHANG)
+            child, status = os.waitpid(-1, os.WNOHANG)
         except ChildProcessError:
-            return status
-        if ended == 0:
-            return status
-        if ended == worker:
-            status = ended_status
+            return statuses
+        if child == 0:
+            return statuses
+        statuses[child] = status
 
 
 def _stop_descendants() -> None:
     """SIGTERM, then SIGKILL, to every child, until none is left: the children of one that ended become ours."""
     deadline = time.monotonic() + GRACE
     asked: set[int] = set()
-    while True:
-        _reap(0)
-        children = _children()
-        if not children:
-            return
+    while _has_children():
         late = time.monotonic() > deadline
-        for child in children:
+        for child in _children():
             if late or child not in asked:
                 asked.add(child)
                 os.kill(child, signal.SIGKILL if late else signal.SIGTERM)  # not yet reaped, so the id is still its own
         time.sleep(0.005)
+        _collect()
+
+
+def _has_children() -> bool:
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True
 
 
 def _children() -> list[int]:
@@ -118,7 +124,7 @@ def _children() -> list[int]:
     return found
 
 
-def _die_of(number: int) -> None:
+def _die_of(number: int) -> NoReturn:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # the worker has left the core file, if one was wanted
     if number not in (signal.SIGKILL, signal.SIGSTOP):
         signal.signal(number, signal.SIG_DFL)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
-import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from al_workflows.errors import EnvironmentProblem
+from al_workflows.files import write_atomically
 from al_workflows.records import Label
 from al_workflows.structures import structure_key
 
@@ -53,39 +52,6 @@ def find_label(
         logger.info("%s answers another question; computing again", directory / LABEL_FILE)
         return None
     return label
-
-
-def write_atomically(path: Path, text: str, *, durable: bool = True) -> None:
-    """Replace ``path`` by ``text``: a temporary file beside it, then renamed over it; on the disk if ``durable``."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        temporary = Path(name)
-        try:
-            with os.fdopen(handle, "w") as stream:
-                stream.write(text)
-                stream.flush()
-                if durable:
-                    os.fsync(stream.fileno())
-            temporary.chmod(0o644)
-            temporary.replace(path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-        if durable:
-            _flush_directory(path.parent)
-    except OSError as error:
-        raise EnvironmentProblem(
-            f"{path} cannot be written ({error.strerror}); give a writable directory with free space"
-        ) from error
-
-
-def _flush_directory(directory: Path) -> None:
-    folder = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def _content(directory: Path) -> dict[str, Any] | None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from al_workflows.dft.label_file import LABEL_FILE, find_label, write_atomically, write_label
+from al_workflows.dft.label_file import LABEL_FILE, find_label, write_label
 from al_workflows.dft.settings import backend_for, dft_hash, limits
 from al_workflows.errors import EnvironmentProblem
+from al_workflows.files import write_atomically
 from al_workflows.records import Label, LabelStatus, Request
 from al_workflows.spec import DftSpec
 from al_workflows.structures import structure_key

@@ -15,7 +15,7 @@ from typing import Any
 from ase import Atoms
 
 from al_workflows.dft.backend import Computed, one_line
-from al_workflows.dft.guard import GRACE
+from al_workflows.dft.guard import GRACE, STOP_SIGNALS
 from al_workflows.dft.runner import REQUEST_FILE, RESULT_FILE
 from al_workflows.errors import EnvironmentProblem, InputError
 from al_workflows.records import LabelStatus, atoms_to_dict
@@ -40,8 +40,8 @@ def attempt(kind: str, settings: dict[str, Any], atoms: Atoms, directory: Path, 
     Raises
     ------
     EnvironmentProblem
-        The machine's fault: files cannot be written, a package is missing, or the attempt was told to stop (SIGTERM,
-        SIGINT, SIGHUP) by somebody else, as a queue does at the end of a job.
+        The machine's fault: files cannot be written, a package is missing, or the attempt was told to stop
+        (``STOP_SIGNALS``) by somebody else, as a queue does at the end of a job.
     InputError
         The settings cannot be carried out.
     """
@@ -51,7 +51,6 @@ def attempt(kind: str, settings: dict[str, Any], atoms: Atoms, directory: Path, 
         "kind": kind,
         "settings": settings,
         "atoms": atoms_to_dict(free),
-        "sys_path": _import_path(),
         "pythonpath": os.environ.get("PYTHONPATH"),
     }
     try:
@@ -94,12 +93,8 @@ def _environment() -> dict[str, str]:
     """
     environment = os.environ.copy()
     environment.setdefault("OMP_NUM_THREADS", "1")
-    environment["PYTHONPATH"] = os.pathsep.join(_import_path())
+    environment["PYTHONPATH"] = os.pathsep.join(os.path.abspath(path) for path in sys.path)
     return environment
-
-
-def _import_path() -> list[str]:
-    return [os.path.abspath(path) for path in sys.path]
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
@@ -126,7 +121,7 @@ def _timed_out(timeout: float) -> Failed:
 def _outcome(returncode: int, directory: Path) -> Computed | Failed:
     if returncode < 0:
         name = signal.Signals(-returncode).name
-        if -returncode in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        if -returncode in STOP_SIGNALS:
             raise EnvironmentProblem(
                 f"the attempt in {directory} was stopped from outside ({name}); it says nothing about the "
                 "structure: run it again"

@@ -31,16 +31,15 @@ def main(arguments: list[str]) -> None:
 def run(directory: Path) -> None:
     """Answer ``directory/request.json`` by ``directory/result.json``."""
     request = json.loads((directory / REQUEST_FILE).read_text())
-    _restore_import_path(request["sys_path"], request["pythonpath"])
+    _restore_pythonpath(request["pythonpath"])
     result = _result(request, directory)
     temporary = directory / f"{RESULT_FILE}.part"
     temporary.write_text(json.dumps(result))
     temporary.replace(directory / RESULT_FILE)
 
 
-def _restore_import_path(paths: list[str], pythonpath: str | None) -> None:
-    """The parent's import path here, and its own PYTHONPATH for whatever this process starts."""
-    sys.path.extend(path for path in paths if path not in sys.path)
+def _restore_pythonpath(pythonpath: str | None) -> None:
+    """The parent's own value for whatever this process starts; this one was started with the parent's whole path."""
     if pythonpath is None:
         os.environ.pop("PYTHONPATH", None)
     else:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import logging
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -157,7 +158,8 @@ def _described(calculator: Any) -> tuple[str, str]:
     package = kind.__module__.partition(".")[0]
     version = distribution_version(package)
     code = f"{kind.__module__}.{kind.__qualname__}" + (f" ({package} {version})" if version else "")
-    parameters = dict(getattr(calculator, "parameters", None) or {})
+    found = getattr(calculator, "parameters", None)
+    parameters = dict(found) if isinstance(found, Mapping) else {}
     content = json.dumps({"code": code, "parameters": parameters}, sort_keys=True, default=_plain)
     return code, hashlib.sha256(content.encode()).hexdigest()
 

@@ -75,13 +75,15 @@ class Potential:
         return neighbor_cutoff(self.descriptor, self.prior)
 
     def predict(self, atoms: Atoms) -> Prediction:
-        """Energy, forces and their spread over the members.
+        """Energy, forces and their spread over the members; all NaN where a position is not finite.
 
         Raises
         ------
         InputError
             ``atoms`` holds an element that the potential was not trained on.
         """
+        if not np.isfinite(atoms.positions).all():
+            return Prediction(np.nan, np.full((len(atoms), 3), np.nan), np.nan, np.full(len(atoms), np.nan))
         species, neighbors = self._surroundings(atoms)
         features = self.scaling.apply(species, self.descriptor.features(species, neighbors))
         energies, gradients = self._networks(species, features)

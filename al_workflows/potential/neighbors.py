@@ -8,9 +8,13 @@ import numpy as np
 import numpy.typing as npt
 from ase import Atoms
 
+from al_workflows.errors import InputError
 from al_workflows.records import FloatArray
 
 IntArray = npt.NDArray[np.int64]
+
+#: structures larger than this (Å) are looked at for empty space
+LARGE = 100.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,14 +36,35 @@ def find_neighbors(atoms: Atoms, cutoff: float) -> Neighbors:
 
     n_atoms = len(atoms)
     periodic = atoms.pbc & (np.abs(atoms.cell.array).sum(axis=1) > 0)
+    positions = _without_gaps(np.ascontiguousarray(atoms.positions), atoms.cell.array[periodic], 2.0 * cutoff)
     search = NeighborList(cutoff=cutoff, full_list=True)
     box = atoms.cell.complete().array
-    first, second, shifts, vectors = search.compute(
-        np.ascontiguousarray(atoms.positions), box, periodic, quantities="ijSD"
-    )
+    first, second, shifts, vectors = search.compute(positions, box, periodic, quantities="ijSD")
     first, second = first.astype(np.int64), second.astype(np.int64)
     # sums over neighbours must not depend on the order in which a threaded search finds them
     order = np.lexsort((shifts[:, 2], shifts[:, 1], shifts[:, 0], second, first))
     offsets = np.zeros(n_atoms + 1, dtype=np.int64)
     np.cumsum(np.bincount(first, minlength=n_atoms), out=offsets[1:])
     return Neighbors(offsets, second[order], np.ascontiguousarray(vectors[order], dtype=float))
+
+
+def _without_gaps(positions: FloatArray, periodic: FloatArray, gap: float) -> FloatArray:
+    """``positions`` with empty space of more than ``gap`` (Å) taken out of the directions that are not periodic.
+
+    The search divides space into cells: an atom that an exploding simulation has thrown 10⁵ Å away would cost minutes,
+    one at 10⁷ Å the whole process. ``periodic`` [n, 3] are the cell vectors that repeat.
+    """
+    if len(positions) == 0 or np.ptp(positions, axis=0).max() < LARGE:
+        return positions
+    if not np.isfinite(positions).all():
+        raise InputError("positions must be finite to have neighbours; end the simulation that made them earlier")
+    normals = np.linalg.svd(periodic)[2][len(periodic) :] if len(periodic) else np.eye(3)
+    for normal in normals:
+        height = positions @ normal
+        order = np.argsort(height)
+        excess = np.maximum(np.diff(height[order]) - gap, 0.0)
+        drop = np.zeros(len(height))
+        drop[order[1:]] = np.cumsum(excess)
+        drop -= drop[order[len(order) // 2]]  # what moves is the stray, not the structure
+        positions = positions - drop[:, None] * normal
+    return positions

@@ -76,11 +76,12 @@ def train_potential(
     reference, targets = _targets(samples, descriptor, scale, prior)
     layout = Layout(len(elements), (descriptor.n_features, *spec.hidden, 1))
     problem = _problem(layout, targets, images, spec)
-    starts = _warm_starts(previous, spec, elements, descriptor, layout, scale)
+    starts = warm_starts(previous, spec, elements, descriptor, layout, scale)
     fits = []
     for member, rng in enumerate(member_rngs):
+        seen = _resampled(problem, member, rng)
         start = starts[member] if starts is not None else layout.initial(rng, GAIN)
-        fits.append(_fit(_resampled(problem, member, rng), start, spec))
+        fits.append(_fit(seen, start, spec))
     parameters = np.array([fit.parameters for fit in fits])
     metrics = _metrics(problem, parameters, fits, spec)
     return Potential(elements, descriptor, scale, layout, parameters, prior, reference, metrics)
@@ -186,8 +187,9 @@ def _fit(problem: Problem, start: FloatArray, spec: PotentialSpec) -> least_squa
     if isinstance(training, PaperTrainingSpec):
         return paper_fit(problem, start, training)
     if trainer_name(problem, spec) == "levenberg_marquardt":
-        return least_squares.levenberg_marquardt(problem, start, training.max_iterations)
-    return least_squares.lbfgs(problem, start, training.max_iterations)
+        most = training.max_iterations or least_squares.DUAL_ITERATIONS
+        return least_squares.levenberg_marquardt(problem, start, most)
+    return least_squares.lbfgs(problem, start, training.max_iterations or least_squares.LBFGS_ITERATIONS)
 
 
 def trainer_name(problem: Problem, spec: PotentialSpec) -> str:
@@ -197,7 +199,7 @@ def trainer_name(problem: Problem, spec: PotentialSpec) -> str:
     return "levenberg_marquardt" if problem.n_residuals <= least_squares.MOST_DUAL_RESIDUALS else "lbfgs"
 
 
-def _warm_starts(
+def warm_starts(
     previous: Potential | None,
     spec: PotentialSpec,
     elements: tuple[str, ...],

@@ -100,11 +100,16 @@ class OutOfMemory(Base):
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-class Terminated(Base):
-    """As when a queue stops all processes of a job."""
+class Signalled(Base):
+    """As when a queue stops all processes of a job, or one of them."""
+
+    def __init__(self, number: int, watcher: bool) -> None:
+        super().__init__()
+        self.number, self.watcher = number, watcher
 
     def misbehave(self) -> None:
-        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getppid() if self.watcher else os.getpid(), self.number)
+        time.sleep(600)
 
 
 class ExitsSilently(Base):

@@ -21,16 +21,25 @@ from tests.dft.common import alive, misbehaving, request, wait_for
 ROOT = Path(__file__).parents[2]
 
 
-def start_driver(tmp_path, *arguments):
-    """A process that waits for a hanging point, and the ids of: watcher, worker, and the worker's two children."""
-    file = tmp_path / "pids"
-    command = [sys.executable, "-m", "tests.dft.driver", str(tmp_path / "point"), str(file), *arguments]
-    driver = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE)
-    assert wait_for(file.exists)
-    pids = [int(pid) for pid in file.read_text().split()]
-    assert len(pids) == 4
-    assert all(alive(pid) for pid in pids)
-    return driver, pids
+@pytest.fixture
+def start_driver(tmp_path):
+    """Starts a process that waits for a hanging point; gives the ids of watcher, worker, and the worker's children."""
+    started = []
+
+    def start(*arguments):
+        file = tmp_path / "pids"
+        command = [sys.executable, "-m", "tests.dft.driver", str(tmp_path / "point"), str(file), *arguments]
+        started.append(subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE))
+        assert wait_for(file.exists)
+        pids = [int(pid) for pid in file.read_text().split()]
+        assert len(pids) == 4
+        assert all(alive(pid) for pid in pids)
+        return started[-1], pids
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
 
 
 def gone(pids):
@@ -38,8 +47,8 @@ def gone(pids):
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_the_death_of_the_parent_ends_everything(tmp_path, number):
-    driver, pids = start_driver(tmp_path)
+def test_the_death_of_the_parent_ends_everything(tmp_path, start_driver, number):
+    driver, pids = start_driver()
     driver.send_signal(number)
     driver.communicate(timeout=20)
     assert driver.returncode == -number
@@ -48,8 +57,8 @@ def test_the_death_of_the_parent_ends_everything(tmp_path, number):
     assert [place.name for place in lost_attempts(tmp_path / "point")] == ["attempt_1"]
 
 
-def test_an_exception_from_a_signal_handler_ends_everything_and_goes_on(tmp_path):
-    driver, pids = start_driver(tmp_path, "raise")
+def test_an_exception_from_a_signal_handler_ends_everything_and_goes_on(tmp_path, start_driver):
+    driver, pids = start_driver("raise")
     driver.send_signal(signal.SIGTERM)
     _, stderr = driver.communicate(timeout=20)
     assert b"KeyboardInterrupt" in stderr
@@ -57,9 +66,9 @@ def test_an_exception_from_a_signal_handler_ends_everything_and_goes_on(tmp_path
     assert read_label(tmp_path / "point") is None
 
 
-def test_the_worker_dies_with_its_watcher(tmp_path):
+def test_the_worker_dies_with_its_watcher(tmp_path, start_driver):
     file = tmp_path / "pids"
-    driver, pids = start_driver(tmp_path)
+    driver, pids = start_driver()
     os.kill(pids[0], signal.SIGKILL)
     assert gone(pids[:3])  # the fourth has a session of its own, and nobody left to know it
     os.kill(pids[3], signal.SIGKILL)

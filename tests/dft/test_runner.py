@@ -27,12 +27,11 @@ class FakeBackend:
 
 @pytest.fixture
 def run(tmp_path, monkeypatch):
-    monkeypatch.setattr(sys, "path", list(sys.path))
     monkeypatch.setenv("PYTHONPATH", "/x")
 
     def run(kind="emt", **settings):
         request = {"kind": kind, "settings": settings, "atoms": atoms_to_dict(slab())}
-        (tmp_path / "request.json").write_text(json.dumps({**request, "sys_path": ["/new"], "pythonpath": None}))
+        (tmp_path / "request.json").write_text(json.dumps({**request, "pythonpath": None}))
         runner.run(tmp_path)
         return json.loads((tmp_path / "result.json").read_text())
 
@@ -43,7 +42,6 @@ def test_numbers(run):
     result = run()
     assert result["outcome"] == "computed"
     assert len(result["forces"]) == 3
-    assert sys.path[-1] == "/new"
     assert "PYTHONPATH" not in os.environ
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -198,9 +199,12 @@ class TestReuse:
 
 
 class TestInfrastructure:
-    def test_a_stop_from_outside_makes_no_label(self, tmp_path):
-        with pytest.raises(EnvironmentProblem, match=r"attempt_1 was stopped from outside \(SIGTERM\)"):
-            single_point(request(), misbehaving("Terminated"), tmp_path)
+    @pytest.mark.parametrize("watcher", [False, True])
+    @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
+    def test_a_stop_from_outside_makes_no_label(self, tmp_path, number, watcher):
+        spec = misbehaving("Signalled", number=int(number), watcher=watcher)
+        with pytest.raises(EnvironmentProblem, match=rf"attempt_1 was stopped from outside \({number.name}\)"):
+            single_point(request(), spec, tmp_path)
         assert read_label(tmp_path) is None
 
     @pytest.mark.parametrize(

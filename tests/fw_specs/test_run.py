@@ -97,9 +97,7 @@ def test_rerunning_any_firework_of_a_finished_run_changes_nothing(lpad: LaunchPa
 
 
 @pytest.mark.workflow
-def test_a_long_run_goes_on_in_new_workflows(
-    lpad: LaunchPad, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_long_run_goes_on_in_new_workflows(lpad: LaunchPad, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tasks, "MAX_NODES", 6)
     spec, start = run_spec(), slab(2.4, seed=0)
     stored = through_fireworks(lpad, spec, start, tmp_path)

@@ -18,7 +18,9 @@ from typer.testing import CliRunner
 from al_workflows.errors import InputError
 from launchpad.cli.app import app
 from launchpad.cli.errors import CommandGroup
+from launchpad.data_directory import locked
 from launchpad.local_mongo import LocalMongo
+from tests.conftest import discard
 
 ALFLOW = str(Path(sys.executable).parent / "alflow")
 
@@ -32,7 +34,7 @@ def alflow(*arguments: str, **options: str) -> subprocess.CompletedProcess[str]:
 def data(tmp_path: Path) -> Iterator[str]:
     folder = tmp_path / "mongo"
     yield str(folder)
-    LocalMongo(folder).stop()
+    discard(LocalMongo(folder))
 
 
 def test_life_of_a_database(data: str) -> None:
@@ -63,7 +65,7 @@ def test_an_error_is_one_line_and_code_2(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").touch()
     failed = alflow("db", "start", "--data", str(tmp_path))
     assert failed.returncode == 2
-    assert re.fullmatch(r"alflow: data directory .* holds other files; .*\n", failed.stderr)
+    assert re.fullmatch(r"alflow: data directory .* holds other files but must be .*\n", failed.stderr)
     assert failed.stdout == ""
 
 
@@ -125,7 +127,7 @@ def test_ctrl_c_while_waiting(data: str) -> None:
     local = LocalMongo(Path(data))
     local.data_dir.mkdir()
     (local.data_dir / "alflow.lock").touch()
-    with local._locked():
+    with locked(local.data_dir):
         waiting = subprocess.Popen([ALFLOW, "db", "start", "--data", data], stderr=subprocess.PIPE, text=True)
         time.sleep(1.5)
         waiting.send_signal(signal.SIGINT)

@@ -28,6 +28,7 @@ from launchpad import mongod
 from launchpad.local_mongo import LocalMongo
 from launchpad.mongo_status import MongoState
 from launchpad.settings import Source, connect
+from tests.conftest import discard
 
 BIN = Path(sys.executable).parent
 
@@ -37,7 +38,7 @@ def own(tmp_path: Path) -> Iterator[LocalMongo]:
     """A local database that the test may stop, kill and damage."""
     local = LocalMongo(tmp_path / "mongo")
     yield local
-    local.stop()
+    discard(local)
 
 
 def app_client(local: LocalMongo) -> MongoClient[dict[str, Any]]:
@@ -243,10 +244,24 @@ def test_unusable_directories(kind: str, tmp_path: Path, monkeypatch: pytest.Mon
     elif kind == "too long":
         directory = tmp_path / ("x" * 300)
     else:
-        monkeypatch.setattr("launchpad.local_mongo.LEAST_FREE_BYTES", 10**18)
+        monkeypatch.setattr("launchpad.data_directory.LEAST_FREE_BYTES", 10**18)
     with pytest.raises(expected, match="data directory") as caught:
         LocalMongo(directory).start()
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else for a moment")
+def test_directory_of_another_user(mongo: LocalMongo) -> None:
+    os.seteuid(65534)
+    try:
+        status = mongo.status()
+        assert (status.state, "Permission denied" in status.detail) == (MongoState.UNHEALTHY, True)
+        for action in (mongo.start, mongo.stop, mongo.launchpad_file):
+            with pytest.raises(EnvironmentProblem, match=r"cannot be used: Permission denied|does not exist"):
+                action()
+    finally:
+        os.seteuid(0)
+    assert mongo.status().state is MongoState.RUNNING
 
 
 def test_reason_of_a_failed_start_is_mongods(own: LocalMongo) -> None:

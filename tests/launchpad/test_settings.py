@@ -189,6 +189,9 @@ def test_a_broken_first_place_is_not_passed_over(tmp_path: Path) -> None:
         resolve(environ={"AL_WORKFLOWS_MONGODB_URI_FILE": str(tmp_path / "absent")})
     with pytest.raises(InputError, match="FW_CONFIG_FILE"):
         resolve(environ={"FW_CONFIG_FILE": str(tmp_path / "absent")})
+    Path("FW_config.yaml").write_text("LAUNCHPAD_LOC: [")
+    with pytest.raises(InputError, match=r"FW_config\.yaml.*correct or remove"):
+        resolve(environ={})
 
 
 def test_uri_mode_file_is_read_as_fireworks_reads_it(tmp_path: Path) -> None:

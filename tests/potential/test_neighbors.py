@@ -7,6 +7,7 @@ import pytest
 from ase import Atoms
 from ase.neighborlist import neighbor_list
 
+from al_workflows.errors import InputError
 from al_workflows.potential.neighbors import find_neighbors
 from tests.potential.structures import STRUCTURES
 
@@ -48,3 +49,28 @@ def test_own_images() -> None:
 def test_periodic_without_a_cell_vector_is_not_periodic() -> None:
     found = find_neighbors(Atoms("C2", positions=[[0, 0, 0], [0, 0, 1.3]], pbc=True), 6.0)
     assert len(found.second) == 2
+
+
+@pytest.mark.parametrize("name", ["slab", "cluster", "chain", "oblique"])
+@pytest.mark.parametrize("distance", [1e3, 1e7, 1e12])
+def test_far_away_atom_costs_nothing(name: str, distance: float) -> None:
+    """The search must neither hang nor die when a simulation explodes."""
+    atoms = STRUCTURES[name]()
+    near = find_neighbors(atoms[:-1], 6.0)
+    stray = find_neighbors(_with_stray(atoms, distance), 6.0)
+    if not atoms.pbc.all():
+        count = len(near.second)
+        assert stray.offsets[-2] == count
+        assert set(stray.second[count:]) <= {len(atoms) - 1}  # it may meet its own images
+        np.testing.assert_allclose(stray.vectors[:count], near.vectors, atol=1e-9)
+
+
+def _with_stray(atoms: Atoms, distance: float) -> Atoms:
+    moved = atoms.copy()
+    moved.positions[-1] += [0.7 * distance, 0.2 * distance, distance]
+    return moved
+
+
+def test_not_finite() -> None:
+    with pytest.raises(InputError, match="finite"):
+        find_neighbors(Atoms("C2", positions=[[0, 0, 0], [0, 0, np.nan]]), 6.0)

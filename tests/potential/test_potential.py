@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import subprocess
 import sys
 
@@ -84,10 +85,7 @@ def test_invariant_under_rotation_translation_permutation(seed: int, potential: 
 
 def test_spread_is_that_of_the_members(potential: Potential) -> None:
     atoms = rattled(slab(), 99, 0.2)
-    members = []
-    for n in range(3):
-        alone = {"parameters": potential.parameters[[n]]}
-        members.append(Potential(**_with(potential, alone)))
+    members = [dataclasses.replace(potential, parameters=potential.parameters[[n]]) for n in range(3)]
     single = [member.predict(atoms) for member in members]
     forces = np.array([prediction.forces for prediction in single])
     prediction = potential.predict(atoms)
@@ -98,11 +96,6 @@ def test_spread_is_that_of_the_members(potential: Potential) -> None:
     assert (prediction.force_std > 0).all()
     assert not single[0].force_std.any()
     assert single[0].energy_std == 0.0
-
-
-def _with(potential: Potential, changes: dict) -> dict:
-    names = ("elements", "descriptor", "scaling", "layout", "parameters", "prior", "reference", "metrics")
-    return {name: getattr(potential, name) for name in names} | changes
 
 
 @pytest.mark.parametrize("prior", PRIORS)
@@ -137,6 +130,25 @@ def test_known_elements_need_not_all_be_there(potential: Potential) -> None:
     prediction = potential.predict(Atoms("Cu2", positions=[[0, 0, 0], [0, 0, 2.3]]))
     assert np.isfinite(prediction.energy)
     assert potential.predict(Atoms("C")).forces.tolist() == [[0.0, 0.0, 0.0]]
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_not_finite_in_not_finite_out(potential: Potential, value: float) -> None:
+    atoms = slab()
+    atoms.positions[2, 1] = value
+    prediction = potential.predict(atoms)
+    assert np.isnan(prediction.energy)
+    assert np.isnan(prediction.forces).all()
+    atoms.positions[2] = atoms.positions[3]
+    assert not np.isfinite(potential.predict(atoms).forces).all()
+
+
+def test_exploded_structure(potential: Potential) -> None:
+    atoms = slab()
+    atoms.positions[-1, 2] += 1e9
+    prediction = potential.predict(atoms)
+    assert np.isfinite(prediction.energy)
+    np.testing.assert_allclose(prediction.forces[-1], 0.0)
 
 
 def test_fingerprint_measures_the_distance_of_frames(potential: Potential) -> None:

@@ -12,6 +12,7 @@ from ase import Atoms, units
 from ase.data import atomic_masses, atomic_numbers
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from al_workflows.errors import InputError
 from al_workflows.potential import check_elements, prior_fit
@@ -182,3 +183,8 @@ def test_compiled_and_plain_kernels_agree(monkeypatch: pytest.MonkeyPatch) -> No
         fast, prior_fit.parameter_jacobian.py_func(*shared, pairs, parameters, 5.0, 6.0), strict=True
     ):
         np.testing.assert_allclose(one, other, atol=1e-12)
+
+
+def test_taper_must_end_after_it_starts() -> None:
+    with pytest.raises(ValidationError, match=r"cutoff 6\.0 Å must be larger than taper_start 6\.5 Å"):
+        MorsePriorSpec(taper_start=6.5)

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from ase import Atoms
 
 from al_workflows.errors import InputError, TrainingError
-from al_workflows.potential import Image, least_squares, train_potential
+from al_workflows.potential import Image, least_squares, train_potential, training
 from al_workflows.potential.descriptor import Descriptor
 from al_workflows.potential.model import species_of
 from al_workflows.potential.neighbors import find_neighbors
 from al_workflows.potential.network import Layout
 from al_workflows.potential.paper_training import paper_fit, paper_weights
 from al_workflows.potential.problem import Problem, Target, stack
-from al_workflows.potential.scaling import contact_features, fit_scaling, rattled_features
+from al_workflows.potential.scaling import Scaling, contact_features, fit_scaling, rattled_features
 from al_workflows.spec import DescriptorSpec, PaperTrainingSpec, PotentialSpec
 from tests.potential.structures import cluster, emt_image, emt_images, made_up, quick, rattled, slab, three_metals
 
@@ -189,15 +191,26 @@ def test_unusual_structures(atoms: Atoms) -> None:
     assert potential.predict(atoms).energy == pytest.approx(image.energy, abs=0.05)
 
 
-def test_warm_start_keeps_the_function_it_starts_from() -> None:
+def test_warm_start_keeps_the_function_under_a_new_scaling() -> None:
+    spec = quick(training={"kind": "lbfgs", "warm_start": True, "max_iterations": 20})
+    first = train_potential(emt_images(2), spec, seed=0)
+    scale = Scaling(first.scaling.center + 0.3, first.scaling.width * 1.7)
+    shared = (first.elements, first.descriptor, first.layout)
+    parameters = training.warm_starts(first, spec, *shared, scale)
+    assert parameters is not None
+    again = dataclasses.replace(first, parameters=parameters, scaling=scale)
+    atoms = rattled(slab(), 50)
+    np.testing.assert_allclose(again.predict(atoms).forces, first.predict(atoms).forces, atol=1e-10)
+
+
+def test_warm_start_has_little_left_to_do() -> None:
     images = emt_images(3)
     spec = quick(training={"kind": "lbfgs", "warm_start": True, "max_iterations": 2000})
     first = train_potential(images, spec, seed=0)
+    again = train_potential(images, spec, seed=0, previous=first)
     assert first.metrics.reached
-    again = train_potential(images, spec, seed=1, previous=first)
     assert again.metrics.iterations == 0
-    atoms = rattled(slab(), 50)
-    np.testing.assert_allclose(again.predict(atoms).forces, first.predict(atoms).forces, atol=1e-9)
+    np.testing.assert_allclose(again.parameters, first.parameters, atol=1e-12)
 
 
 def test_warm_start_falls_back_where_it_does_not_fit() -> None:

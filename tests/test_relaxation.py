@@ -1,0 +1,143 @@
+"""Relaxations on a calculator: where they end, and what keeps them from going wrong."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.calculators.calculator import Calculator, all_changes
+from ase.calculators.emt import EMT
+from ase.constraints import FixAtoms
+
+from al_workflows.geometry import largest_displacement, nearest
+from al_workflows.records import Pool, StopReason
+from al_workflows.simulations.guards import Guards
+from al_workflows.simulations.relaxation import Relaxation
+from al_workflows.spec import RelaxationSpec
+from al_workflows.structures import max_force
+from tests.builders import slab
+
+RNG = np.random.default_rng(0)
+
+
+class Spring(Calculator):  # type: ignore[misc]  # ase is untyped
+    """A spring (eV/Å²) from the last atom to a point ``way`` (Å) off its start; the energy is none after ``good`` calls."""
+
+    implemented_properties = ["energy", "free_energy", "forces"]  # noqa: RUF012
+
+    def __init__(self, start: Atoms, way: list[float], stiffness: float = 1.0, good: int = 10**6) -> None:
+        super().__init__()
+        self._goal, self._stiffness, self._left = start.positions[-1] + way, stiffness, good
+
+    def calculate(
+        self, atoms: Atoms | None = None, properties: Any = None, system_changes: list[str] = all_changes
+    ) -> None:
+        super().calculate(atoms, properties, system_changes)
+        self._left -= 1
+        stretch = self.atoms.positions[-1] - self._goal
+        forces = np.zeros((len(self.atoms), 3))
+        forces[-1] = -self._stiffness * stretch
+        energy = 0.5 * self._stiffness * float(stretch @ stretch) if self._left >= 0 else np.nan
+        self.results = {"energy": energy, "free_energy": energy, "forces": forces}
+
+
+def relax(start: Atoms, calculator: Calculator, trust: float | None = None, **changes: Any) -> Pool:
+    spec = RelaxationSpec(**{"fmax": 0.05, **changes})
+    return Relaxation(spec, min_distance=0.6, trust_radius=trust).run(start, calculator, [start], RNG)
+
+
+def test_it_ends_in_a_minimum_of_the_model() -> None:
+    start = slab(2.0, seed=1)
+    pool = relax(start, EMT())
+    assert pool.stop_reason is StopReason.CONVERGED
+    assert (pool.positions[0] == start.positions).all()
+    assert max_force(start, pool.forces[-1]) <= 0.05 * 0.5  # the model is relaxed further than DFT is asked to be
+    assert (np.diff(pool.energies) < 1e-2).all()
+    assert pool.energies[-1] < pool.energies[0] - 0.1
+    fixed = start.constraints[0].index
+    assert (pool.positions[:, fixed] == start.positions[fixed]).all()
+    assert np.abs(pool.forces[0][fixed]).max() > 1e-3  # raw forces, also on fixed atoms
+    assert (pool.uncertainties == 0).all()  # EMT is no ensemble
+
+
+def test_the_start_is_left_as_it_was() -> None:
+    start = slab(2.0, seed=1)
+    before = start.copy()
+    relax(start, EMT())
+    assert start == before
+    assert start.calc is None
+
+
+@pytest.mark.parametrize("optimizer", ["BFGS", "FIRE", "LBFGS", "MDMin"])
+def test_any_optimizer_of_ase(optimizer: str) -> None:
+    pool = relax(slab(1.8), EMT(), optimizer=optimizer)
+    assert pool.stop_reason is StopReason.CONVERGED
+
+
+def test_it_stops_exactly_at_the_trust_radius() -> None:
+    start = slab(3.5)
+    pool = relax(start, EMT(), trust=0.3)
+    assert pool.stop_reason is StopReason.TRUST_RADIUS
+    assert largest_displacement(pool.frame(-1), start) == pytest.approx(0.3, abs=1e-5)
+    assert all(largest_displacement(pool.frame(index), start) <= 0.3 for index in range(len(pool)))
+
+
+def test_the_trust_radius_is_measured_from_the_nearest_label() -> None:
+    start, beyond = slab(3.5), slab(3.1)
+    spec = RelaxationSpec(fmax=0.05)
+    pool = Relaxation(spec, 0.6, trust_radius=0.3).run(start, EMT(), [start, beyond], RNG)
+    assert largest_displacement(pool.frame(-1), start) == pytest.approx(0.7, abs=0.05)
+    assert nearest(pool.frame(-1), [start, beyond])[1] == pytest.approx(0.3, abs=1e-5)
+
+
+def test_too_many_steps() -> None:
+    pool = relax(slab(2.5), EMT(), max_steps=3)
+    assert pool.stop_reason is StopReason.MAX_STEPS
+    assert len(pool) == 4
+
+
+def test_colliding_atoms_end_it_before_they_collide() -> None:
+    pool = relax(slab(2.0), Spring(slab(2.0), [0, 0, -4]))
+    assert pool.stop_reason is StopReason.TOO_CLOSE
+    assert "covalent" in pool.stop_detail
+    assert Guards(slab(2.0), 0.6).problem(pool.frame(-1), 0.0, np.zeros((9, 3))) is None
+
+
+def test_a_lost_adsorbate_ends_it() -> None:
+    pool = relax(slab(2.0), Spring(slab(2.0), [0, 0, 9]), max_steps=200)
+    assert pool.stop_reason is StopReason.DETACHED
+    assert pool.frame(-1).positions[-1, 2] - slab(2.0).positions[-1, 2] < 5.0
+
+
+def test_a_start_in_two_pieces_is_not_lost() -> None:
+    start = Atoms("H4", positions=[[0, 0, 0], [0.8, 0, 0], [9, 0, 0], [9.8, 0, 0]])
+    assert Guards(start, 0.6).problem(start, 0.0, np.zeros((4, 3))) is None
+    start.positions[0, 0] = -8.0
+    found = Guards(Atoms("H4", positions=[[0, 0, 0], [0.8, 0, 0], [9, 0, 0], [9.8, 0, 0]]), 0.6).problem(
+        start, 0.0, np.zeros((4, 3))
+    )
+    assert found is not None
+    assert found[0] is StopReason.DETACHED
+
+
+def test_a_number_that_is_none_ends_it() -> None:
+    pool = relax(slab(2.0), Spring(slab(2.0), [0, 0, 3], good=4))
+    assert pool.stop_reason is StopReason.NOT_FINITE
+    assert len(pool) == 4
+    assert np.isfinite(pool.energies).all()
+
+
+def test_absurd_forces_end_it() -> None:
+    pool = relax(slab(2.0), Spring(slab(2.0), [0, 0, 1], stiffness=1e4))
+    assert pool.stop_reason is StopReason.EXPLODED
+    assert len(pool) == 0
+
+
+def test_a_relaxed_start_is_a_pool_of_one() -> None:
+    start = slab()
+    start.set_constraint(FixAtoms(range(len(start) - 1)))
+    pool = relax(start, Spring(start, [0, 0, 0]))
+    assert pool.stop_reason is StopReason.CONVERGED
+    assert len(pool) == 1
