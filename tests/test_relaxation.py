@@ -23,7 +23,7 @@ RNG = np.random.default_rng(0)
 
 
 class Spring(Calculator):  # type: ignore[misc]  # ase is untyped
-    """A spring (eV/Å²) from the last atom to a point ``way`` (Å) off its start; the energy is none after ``good`` calls."""
+    """A spring (eV/Å²) from the last atom to a point ``way`` (Å) off its start; NaN after ``good`` calls."""
 
     implemented_properties = ["energy", "free_energy", "forces"]  # noqa: RUF012
 
