@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 import numpy as np
 from ase import Atoms
 from ase.geometry import find_mic
-from ase.neighborlist import neighbor_list
-from scipy.sparse import coo_array
+from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
+from al_workflows.neighbors import Neighbors
 from al_workflows.records import FloatArray
 
 
@@ -28,17 +28,31 @@ def largest_displacement(atoms: Atoms, reference: Atoms) -> float:
     return float(displacements(atoms, reference).max())
 
 
-def nearest(atoms: Atoms, references: Iterable[Atoms]) -> tuple[int, float]:
+def nearest(atoms: Atoms, references: Sequence[Atoms]) -> tuple[int, float]:
     """Index of the reference with the smallest largest displacement, and that distance in Å; (-1, inf) for none."""
-    distances = [largest_displacement(atoms, reference) for reference in references]
-    if not distances:
+    if not references:
         return -1, float("inf")
+    apart = atoms.positions - np.array([reference.positions for reference in references])  # [R, N, 3]
+    distances = np.linalg.norm(apart, axis=-1).max(axis=-1)  # [R], an upper bound where an atom has been wrapped
+    for wrapped in np.flatnonzero(distances >= _surely_minimal(atoms)).tolist():
+        distances[wrapped] = largest_displacement(atoms, references[wrapped])
     index = int(np.argmin(distances))
-    return index, distances[index]
+    return index, float(distances[index])
 
 
-def fragments(atoms: Atoms, link: float) -> int:
-    """Number of pieces that ``atoms`` falls into when atoms closer than ``link`` (Å) hang together."""
-    i, j = neighbor_list("ij", atoms, link)
-    graph = coo_array((np.ones(len(i)), (i, j)), shape=(len(atoms), len(atoms)))
+def _surely_minimal(atoms: Atoms) -> float:
+    """Å: a shorter vector is its own minimum image: half the smallest height of the cell along a periodic direction.
+
+    No lattice vector is shorter than that height, so an image of a vector below half of it is longer than that half.
+    """
+    if not atoms.pbc.any():
+        return float("inf")
+    reciprocal = atoms.cell.complete().reciprocal().array[atoms.pbc]
+    return float(0.5 / np.linalg.norm(reciprocal, axis=1).max())
+
+
+def pieces(neighbors: Neighbors) -> int:
+    """Number of pieces that a structure falls into when neighbours hang together."""
+    count = len(neighbors.offsets) - 1
+    graph = csr_array((np.ones(len(neighbors.second)), neighbors.second, neighbors.offsets), shape=(count, count))
     return int(connected_components(graph, directed=False)[0])

@@ -13,7 +13,7 @@ from al_workflows.errors import EnvironmentProblem, InputError
 from al_workflows.potential import check_elements
 from al_workflows.results import run_id
 from al_workflows.spec import RunSpec, load_spec
-from al_workflows.structures import min_distance_ratio, read_structure
+from al_workflows.structures import describe_closest, min_distance_ratio, read_structure
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,12 +45,11 @@ def prepare_structure(spec: RunSpec, start: Atoms) -> PreparedRun:
     elements = sorted(set(start.get_chemical_symbols()))
     check_elements(elements, spec.potential)
     check_available(spec.dft, elements)
-    ratio, i, j, distance = min_distance_ratio(start)
-    if ratio < spec.dft.min_distance:
+    closest = min_distance_ratio(start)
+    if closest.ratio < spec.dft.min_distance:
         raise InputError(
-            f"{spec.structure}: {start.symbols[i]}{i} and {start.symbols[j]}{j} are {distance:.2f} Å apart, "
-            f"{ratio:.2f} of their covalent radii, but `dft.min_distance` is {spec.dft.min_distance}; "
-            "move them apart or lower it"
+            f"{spec.structure}: {describe_closest(start, closest)} but `dft.min_distance` is "
+            f"{spec.dft.min_distance:g}; move them apart or lower it"
         )
     return PreparedRun(run_id(spec, start), spec, start)
 

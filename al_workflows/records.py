@@ -206,6 +206,7 @@ class StopReason(enum.StrEnum):
     CONVERGED = "converged"
     MAX_STEPS = "max_steps"
     TRUST_RADIUS = "trust_radius"
+    UNCERTAIN = "uncertain"
     TOO_CLOSE = "too_close"
     DETACHED = "detached"
     NOT_FINITE = "not_finite"

@@ -9,7 +9,7 @@ from ase import Atoms
 from al_workflows.geometry import nearest
 from al_workflows.queries import Choice
 from al_workflows.records import Label, LabelStatus, Pool, Rejection, Request, Selection
-from al_workflows.structures import min_distance_ratio
+from al_workflows.structures import describe_closest, min_distance_ratio
 
 #: Å: a frame whose atoms are all closer than this to a label's tells DFT nothing new
 DUPLICATE = 1e-3
@@ -71,15 +71,21 @@ def admit(
 
 def _objection(atoms: Atoms, known: Sequence[Atoms], failed: Sequence[Label], min_distance: float) -> str | None:
     """Why DFT should not be asked for ``atoms``, or None."""
-    ratio, i, j, distance = min_distance_ratio(atoms)
-    if ratio < min_distance:
-        return f"{atoms.symbols[i]}{i}-{atoms.symbols[j]}{j} are {distance:.2f} Å apart"
+    closest = min_distance_ratio(atoms)
+    if closest.ratio < min_distance:
+        return f"{describe_closest(atoms, closest)} limit {min_distance:g}"
     if nearest(atoms, known)[1] < DUPLICATE:
         return "already labelled"
     for label in failed:
-        # a geometry on which the code cannot succeed spoils its surroundings, a crash only itself
-        hopeless = label.status in (LabelStatus.GEOMETRY_REJECTED, LabelStatus.SCF_NOT_CONVERGED)
-        radius = EXCLUSION if hopeless else DUPLICATE
+        radius = EXCLUSION if _is_hopeless(label, failed) else DUPLICATE
         if nearest(atoms, [label.atoms])[1] < radius:
             return f"within {radius:g} Å of {label.key}, which failed ({label.status.value})"
     return None
+
+
+def _is_hopeless(label: Label, failed: Sequence[Label]) -> bool:
+    """Whether the surroundings of a failure are lost as well: its geometry was rejected, or SCF failed there twice."""
+    if label.status is LabelStatus.SCF_NOT_CONVERGED:
+        alike = [other.atoms for other in failed if other is not label and other.status is label.status]
+        return nearest(label.atoms, alike)[1] < EXCLUSION
+    return label.status is LabelStatus.GEOMETRY_REJECTED

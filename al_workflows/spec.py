@@ -133,8 +133,14 @@ class RelaxationSpec(Strict):
     optimizer: str = Field("BFGS", description="a class of ase.optimize")
     max_steps: PositiveInt = 300
     model_fmax_fraction: PositiveFloat = Field(0.5, le=1, description="the model is relaxed to this share of fmax")
+    start_from: Literal["lowest_energy", "start"] = Field(
+        "lowest_energy", description="where each cycle's relaxation begins: the lowest label so far, or the run's start"
+    )
     trust_radius: PositiveFloat | None = Field(
         0.8, description="largest displacement of an atom from the nearest label, Å; null: none"
+    )
+    max_uncertainty: PositiveFloat | None = Field(
+        3.0, description="stop where the ensemble disagrees by more on the force of an atom, eV/Å; null: never"
     )
 
     @field_validator("optimizer")
@@ -328,5 +334,7 @@ def _first_problem(error: ValidationError) -> str:
         return f"`{where}` is not a key of this file; remove it or correct its spelling{more}"
     if problem["type"] == "missing":
         return f"`{where}` is missing; `structure`, `simulation` and `dft` must be given{more}"
+    if problem["type"] == "union_tag_not_found":
+        return f"`{where}` has no `kind:` but must say which one it is{more}"
     message = problem["msg"].removeprefix("Value error, ").removeprefix("Input ")
     return f"`{where}` is {problem['input']!r} but {message[0].lower() + message[1:]}{more}"

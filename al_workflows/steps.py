@@ -20,6 +20,7 @@ from al_workflows.registry import criteria_of, query_of, simulation_of
 from al_workflows.selection import admit
 from al_workflows.spec import DftSpec, RunSpec
 from al_workflows.termination import Progress
+from al_workflows.threads import single_threaded
 from al_workflows.trust import trust_radius
 
 
@@ -29,6 +30,7 @@ def ask_for_start(run: str, start: Atoms) -> Selection:
     return Selection((request,))
 
 
+@single_threaded
 def train(spec: RunSpec, cycle: int, labels: Sequence[Label], previous: Potential | None = None) -> Potential:
     """The potential of ``cycle``, from all labels so far that DFT answered."""
     images = [
@@ -39,15 +41,20 @@ def train(spec: RunSpec, cycle: int, labels: Sequence[Label], previous: Potentia
     return train_potential(images, spec.potential, seed=(spec.seed, cycle), previous=previous)
 
 
+@single_threaded
 def simulate(
     spec: RunSpec, cycle: int, start: Atoms, potential: Potential, labels: Sequence[Label], history: Sequence[Cycle]
 ) -> Pool:
     """The simulation on the model; its frames are the pool that the query draws from."""
-    known = [label.atoms for label in labels if label.ok]
+    known = [label for label in labels if label.energy is not None]
+    if spec.simulation.start_from == "lowest_energy" and known:
+        start = min(known, key=lambda label: label.energy or 0.0).atoms
     simulation = simulation_of(spec, trust_radius(spec.simulation, history))
-    return simulation.run(start, PotentialCalculator(potential), known, _rng(spec, cycle, "simulate"))
+    calculator = PotentialCalculator(potential)
+    return simulation.run(start, calculator, [label.atoms for label in known], _rng(spec, cycle, "simulate"))
 
 
+@single_threaded
 def query(spec: RunSpec, run: str, cycle: int, pool: Pool, potential: Potential, labels: Sequence[Label]) -> Selection:
     """The frames that DFT is asked for: as the strategy ranks them, without duplicates and without hopeless ones."""
     strategy = query_of(spec)

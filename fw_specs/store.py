@@ -16,7 +16,7 @@ from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
 from al_workflows.errors import InputError
-from al_workflows.potential import Potential
+from al_workflows.potential import Potential, dump, load
 from al_workflows.records import Cycle, Label, Pool, Selection, Verdict, VerdictKind, atoms_from_dict, atoms_to_dict
 from al_workflows.results import RunResult
 from al_workflows.spec import RunSpec, parse_spec
@@ -157,12 +157,12 @@ class Store:
 
     def put_potential(self, run: str, cycle: int, potential: Potential) -> None:
         """Store the cycle's potential with its training's metrics beside it."""
-        self._put_blob(MODELS, run, cycle, potential.to_bytes(), {"metrics": potential.metrics.to_dict()})
+        self._put_blob(MODELS, run, cycle, dump(potential), {"metrics": potential.metrics.to_dict()})
 
     def potential(self, run: str, cycle: int) -> Potential | None:
         """The cycle's potential, if it is trained."""
         data = self._blob(MODELS, run, cycle)
-        return None if data is None else Potential.from_bytes(data)
+        return None if data is None else load(data)
 
     def has_potential(self, run: str, cycle: int) -> bool:
         """Whether the cycle's potential is trained."""

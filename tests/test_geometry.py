@@ -5,7 +5,8 @@ import pytest
 from ase import Atoms
 from ase.build import molecule
 
-from al_workflows.geometry import displacements, fragments, largest_displacement, nearest
+from al_workflows.geometry import displacements, largest_displacement, nearest, pieces
+from al_workflows.neighbors import find_neighbors
 from tests.builders import slab
 
 
@@ -33,11 +34,13 @@ def test_nearest() -> None:
     near.positions[-1, 2] += 0.2
     far.positions[-1, 2] += 0.7
     assert nearest(atoms, [far, near]) == (1, pytest.approx(0.2))
+    far.positions[0] += atoms.cell[0] + atoms.cell[1]  # wrapped
+    assert nearest(atoms, [far]) == (0, pytest.approx(0.7))
     assert nearest(atoms, []) == (-1, float("inf"))
 
 
 def test_fragments_count_across_the_boundary() -> None:
     atoms = Atoms("Ar2", positions=[[0.5, 0, 0], [9.5, 0, 0]], cell=[10, 10, 10], pbc=(True, False, False))
-    assert fragments(atoms, 1.5) == 1
+    assert pieces(find_neighbors(atoms, 1.5)) == 1
     atoms.pbc = False
-    assert fragments(atoms, 1.5) == 2
+    assert pieces(find_neighbors(atoms, 1.5)) == 2

@@ -11,7 +11,7 @@ from ase import Atoms
 from al_workflows import spec
 from al_workflows.geometry import nearest
 from al_workflows.queries import Query
-from al_workflows.records import LabelStatus, Pool, Selection
+from al_workflows.records import Label, LabelStatus, Pool, Selection
 from al_workflows.registry import query_of
 from al_workflows.selection import DUPLICATE, EXCLUSION, admit
 from tests.builders import label, pool, run_spec, slab
@@ -120,13 +120,23 @@ def test_frames_of_one_batch_differ() -> None:
     assert [request.pool_index for request in selection.requests] == [2]
 
 
-@pytest.mark.parametrize("status", [LabelStatus.GEOMETRY_REJECTED, LabelStatus.SCF_NOT_CONVERGED])
-def test_hopeless_surroundings_are_avoided(status: LabelStatus, frames: Pool) -> None:
-    labels = [label(FRAMES[0]), label(FRAMES[7], status=status)]
-    selection = asked(frames, labels)
+def failed(atoms: Atoms, status: LabelStatus, index: int = 0) -> Label:
+    return label(atoms, cycle=1, index=index, status=status)
+
+
+def test_the_surroundings_of_a_rejected_geometry_are_avoided(frames: Pool) -> None:
+    selection = asked(frames, [label(FRAMES[0]), failed(FRAMES[7], LabelStatus.GEOMETRY_REJECTED)])
     for request in selection.requests:
         assert nearest(request.atoms, [FRAMES[7]])[1] >= EXCLUSION
-    assert status.value in selection.rejected[0].reason
+    assert "geometry_rejected" in selection.rejected[0].reason
+
+
+def test_an_scf_failure_spoils_its_surroundings_when_it_is_repeated(frames: Pool) -> None:
+    once = [label(FRAMES[0]), failed(FRAMES[7], LabelStatus.SCF_NOT_CONVERGED)]
+    assert 6 in [request.pool_index for request in asked(frames, once, batch=7).requests]
+    twice = [*once, failed(FRAMES[6], LabelStatus.SCF_NOT_CONVERGED, 1)]
+    for request in asked(frames, twice, batch=4).requests:
+        assert nearest(request.atoms, FRAMES[6:])[1] >= EXCLUSION
 
 
 def test_a_crash_spoils_its_own_structure_alone(frames: Pool) -> None:

@@ -17,7 +17,8 @@ from al_workflows.simulations.guards import Guards
 from al_workflows.simulations.relaxation import Relaxation
 from al_workflows.spec import RelaxationSpec
 from al_workflows.structures import max_force
-from tests.builders import slab
+from al_workflows.trust import trust_radius
+from tests.builders import cycle, slab
 
 RNG = np.random.default_rng(0)
 
@@ -141,3 +142,32 @@ def test_a_relaxed_start_is_a_pool_of_one() -> None:
     pool = relax(start, Spring(start, [0, 0, 0]))
     assert pool.stop_reason is StopReason.CONVERGED
     assert len(pool) == 1
+
+
+def test_the_trust_radius_gives_way_after_cycles_without_a_label() -> None:
+    spec = RelaxationSpec(trust_radius=0.8)
+    assert trust_radius(spec, [cycle(0), cycle(1)]) == 0.8
+    fruitless = [cycle(0), *(cycle(index, fmax=None) for index in range(1, 5))]
+    radii = [trust_radius(spec, fruitless[: index + 1]) for index in range(5)]
+    assert radii == pytest.approx([0.8, 0.4, 1.2, 0.2, 1.6])
+    assert trust_radius(spec, [*fruitless, cycle(5)]) == 0.8
+    assert trust_radius(RelaxationSpec(trust_radius=None), fruitless) is None
+
+
+class Doubtful(Spring):
+    """A spring that knows the less the farther it has gone."""
+
+    def calculate(self, *arguments: Any, **keywords: Any) -> None:
+        super().calculate(*arguments, **keywords)
+        way = np.linalg.norm(self.atoms.positions - slab(2.0).positions, axis=1)
+        self.results["forces_uncertainty"] = 10 * way
+
+
+def test_it_stops_where_the_ensemble_disagrees() -> None:
+    start = slab(2.0)
+    pool = relax(start, Doubtful(start, [0, 0, 2]), max_uncertainty=3.0)
+    assert pool.stop_reason is StopReason.UNCERTAIN
+    assert pool.uncertainties[-1] > 3.0 >= pool.uncertainties[:-1].max()
+    assert relax(start, Doubtful(start, [0, 0, 2]), max_uncertainty=None).stop_reason is StopReason.CONVERGED
+    beside = relax(start, Doubtful(start, [0, 0, 2]), max_uncertainty=1.0)
+    assert largest_displacement(beside.frame(-1), start) > 0.15

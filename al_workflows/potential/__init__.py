@@ -1,6 +1,7 @@
 """Machine-learned potentials: Behler-Parrinello ensembles that learn what a Morse prior leaves."""
 
 from al_workflows.potential.calculator import PotentialCalculator
+from al_workflows.potential.checkpoint import dump, load
 from al_workflows.potential.dimers import check_elements
 from al_workflows.potential.model import Potential
 from al_workflows.potential.training import train_potential
@@ -13,5 +14,7 @@ __all__ = [
     "Prediction",
     "TrainingMetrics",
     "check_elements",
+    "dump",
+    "load",
     "train_potential",
 ]

@@ -19,8 +19,8 @@ from typing import Any
 
 import numpy as np
 
+from al_workflows.neighbors import IntArray, Neighbors
 from al_workflows.potential import kernels
-from al_workflows.potential.neighbors import IntArray, Neighbors
 from al_workflows.records import FloatArray
 from al_workflows.spec import DescriptorSpec
 

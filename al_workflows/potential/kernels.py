@@ -10,8 +10,8 @@ import math
 
 import numpy as np
 
+from al_workflows.neighbors import IntArray
 from al_workflows.potential.compiled import compiled
-from al_workflows.potential.neighbors import IntArray
 from al_workflows.records import FloatArray
 
 

@@ -10,9 +10,9 @@ from ase import Atoms
 from ase.data import atomic_numbers
 
 from al_workflows.errors import InputError
+from al_workflows.neighbors import IntArray, Neighbors, find_neighbors
 from al_workflows.potential import network
 from al_workflows.potential.descriptor import Descriptor
-from al_workflows.potential.neighbors import IntArray, Neighbors, find_neighbors
 from al_workflows.potential.prior import MorsePrior
 from al_workflows.potential.scaling import Scaling
 from al_workflows.potential.values import Prediction, TrainingMetrics
@@ -102,19 +102,6 @@ class Potential:
         """Scaled features of all atoms in their order, [N · features]: for distances between frames of one run."""
         species, neighbors = self._surroundings(atoms)
         return self.scaling.apply(species, self.descriptor.features(species, neighbors)).ravel()
-
-    def to_bytes(self) -> bytes:
-        """The potential in the safetensors format; :meth:`from_bytes` gives one with bit-identical predictions."""
-        from al_workflows.potential.checkpoint import dump
-
-        return dump(self)
-
-    @classmethod
-    def from_bytes(cls, data: bytes) -> Potential:
-        """Inverse of :meth:`to_bytes`; an :class:`InputError` where ``data`` is no potential of this version."""
-        from al_workflows.potential.checkpoint import load
-
-        return load(data)
 
     def _surroundings(self, atoms: Atoms) -> tuple[IntArray, Neighbors]:
         species = species_of(atoms, self.elements)

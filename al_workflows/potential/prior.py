@@ -20,8 +20,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from al_workflows.neighbors import IntArray, Neighbors
 from al_workflows.potential.compiled import compiled
-from al_workflows.potential.neighbors import IntArray, Neighbors
 from al_workflows.records import FloatArray
 from al_workflows.spec import MorseParameters
 

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import least_squares
 
+from al_workflows.neighbors import IntArray, Neighbors
 from al_workflows.potential.compiled import compiled
-from al_workflows.potential.neighbors import IntArray, Neighbors
 from al_workflows.potential.prior import LN_A, LN_DEPTH, R_E, MorsePrior, morse, taper
 from al_workflows.records import FloatArray
 

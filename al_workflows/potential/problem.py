@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from al_workflows.potential.neighbors import IntArray
+from al_workflows.neighbors import IntArray
 from al_workflows.potential.network import (
     Layout,
     activations,

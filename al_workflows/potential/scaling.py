@@ -15,8 +15,8 @@ import numpy as np
 from ase import Atoms
 from ase.data import atomic_numbers, covalent_radii
 
+from al_workflows.neighbors import IntArray, Neighbors, find_neighbors
 from al_workflows.potential.descriptor import Descriptor
-from al_workflows.potential.neighbors import IntArray, Neighbors, find_neighbors
 from al_workflows.records import FloatArray
 
 #: a plausible displacement of an atom in a simulation, Å (standard deviation of each component)

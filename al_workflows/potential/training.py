@@ -10,11 +10,11 @@ import numpy as np
 from ase.data import chemical_symbols
 
 from al_workflows.errors import TrainingError
+from al_workflows.neighbors import IntArray, Neighbors, find_neighbors
 from al_workflows.potential import least_squares, prior_fit, scaling
 from al_workflows.potential.descriptor import Descriptor
 from al_workflows.potential.dimers import element_parameters
 from al_workflows.potential.model import Potential, Reference, neighbor_cutoff, species_of
-from al_workflows.potential.neighbors import IntArray, Neighbors, find_neighbors
 from al_workflows.potential.network import Layout
 from al_workflows.potential.paper_training import paper_fit, paper_weights
 from al_workflows.potential.prior import MorsePrior

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 from ase import Atoms
+from ase.data import covalent_radii
 
-from al_workflows.geometry import fragments
+from al_workflows.geometry import pieces
+from al_workflows.neighbors import Neighbors, find_neighbors
 from al_workflows.records import FloatArray, StopReason
-from al_workflows.structures import min_distance_ratio
+from al_workflows.structures import Closest, describe_closest
 
 #: Å: atoms farther apart than this do not hang together (the potential's own reach is about 6 Å)
 LINK = 5.0
@@ -28,7 +30,7 @@ class Guards:
 
     def __init__(self, start: Atoms, min_distance: float) -> None:
         self._min_distance = min_distance
-        self._pieces = fragments(start, LINK)
+        self._pieces = pieces(find_neighbors(start, LINK))
 
     def problem(self, atoms: Atoms, energy: float, forces: FloatArray) -> tuple[StopReason, str] | None:
         """What is wrong with a frame (``energy`` eV, ``forces`` eV/Å, [N, 3]), in one line; None if nothing is."""
@@ -37,14 +39,21 @@ class Guards:
         largest = float(np.linalg.norm(forces, axis=1).max())
         if largest > EXPLODED:
             return StopReason.EXPLODED, f"the model predicts a force of {largest:.0f} eV/Å (limit {EXPLODED:.0f})"
-        ratio, i, j, distance = min_distance_ratio(atoms)
-        if ratio < self._min_distance:
-            pair = f"{atoms.symbols[i]}{i}-{atoms.symbols[j]}{j}"
-            return (
-                StopReason.TOO_CLOSE,
-                f"{pair} are {distance:.2f} Å apart, {ratio:.2f} of their covalent radii (limit {self._min_distance})",
-            )
-        pieces = fragments(atoms, LINK)
-        if pieces > self._pieces:
+        neighbors = find_neighbors(atoms, LINK)
+        closest = _closest(atoms, neighbors)
+        if closest is not None and closest.ratio < self._min_distance:
+            return StopReason.TOO_CLOSE, f"{describe_closest(atoms, closest)} limit {self._min_distance:g}"
+        if pieces(neighbors) > self._pieces:
             return StopReason.DETACHED, f"a fragment is more than {LINK:.0f} Å away from everything else"
         return None
+
+
+def _closest(atoms: Atoms, neighbors: Neighbors) -> Closest | None:
+    """The pair with the smallest distance in units of its covalent radii, of those closer than ``LINK``."""
+    if len(neighbors.second) == 0:
+        return None
+    radii = covalent_radii[atoms.numbers]
+    distances = np.linalg.norm(neighbors.vectors, axis=1)  # [pairs]
+    ratios = distances / (radii[neighbors.first] + radii[neighbors.second])
+    k = int(ratios.argmin())
+    return Closest(float(ratios[k]), int(neighbors.first[k]), int(neighbors.second[k]), float(distances[k]))

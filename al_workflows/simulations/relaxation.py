@@ -14,12 +14,16 @@ from al_workflows.records import FloatArray, Pool, StopReason
 from al_workflows.simulations.guards import Guards
 from al_workflows.spec import RelaxationSpec
 
+#: Å: within this of a label, a frame is not worth stopping for
+BESIDE = 0.15
+
 
 class Relaxation:
     """Relax until the *model's* largest force on a free atom is below a share of the target.
 
     The structure may not leave the trust radius: when a step would take an atom farther than that from the nearest
-    label, the step is cut at the radius and the relaxation ends there, for DFT to look before it goes on.
+    label, the step is cut at the radius and the relaxation ends there, for DFT to look before it goes on. It ends as
+    well where the ensemble disagrees too much to be followed.
 
     Parameters
     ----------
@@ -57,10 +61,19 @@ class Relaxation:
                 reason, detail = StopReason.TRUST_RADIUS, f"an atom moved {self._trust_radius:g} Å from every label"
                 break
             frames.add(atoms)
+            if self._uncertain(atoms, frames, known):
+                reason = StopReason.UNCERTAIN
+                detail = f"the ensemble disagrees by {frames.uncertainties[-1]:.2f} eV/Å on the force of an atom"
+                break
             if converged:
                 reason, detail = StopReason.CONVERGED, f"the model's forces are below {target:g} eV/Å"
                 break
         return frames.pool(reason, detail)
+
+    def _uncertain(self, atoms: Atoms, frames: _Frames, known: Sequence[Atoms]) -> bool:
+        """Whether the ensemble knows too little here; right beside a label there would be nothing new to ask."""
+        limit = self._spec.max_uncertainty
+        return limit is not None and frames.uncertainties[-1] > limit and nearest(atoms, known)[1] > BESIDE
 
     def _cut_at_trust_radius(self, atoms: Atoms, frames: _Frames, known: Sequence[Atoms]) -> bool:
         """Move ``atoms`` back along its last step to the trust radius, if it left it."""
@@ -89,14 +102,14 @@ class _Frames:
         self.positions: list[FloatArray] = []
         self._energies: list[float] = []
         self._forces: list[FloatArray] = []
-        self._uncertainties: list[float] = []
+        self.uncertainties: list[float] = []
 
     def add(self, atoms: Atoms) -> None:
         self.positions.append(atoms.positions.copy())
         self._energies.append(float(atoms.get_potential_energy()))
         self._forces.append(atoms.get_forces(apply_constraint=False))
         spread = atoms.calc.results.get("forces_uncertainty")  # [N]
-        self._uncertainties.append(0.0 if spread is None else float(np.max(spread)))
+        self.uncertainties.append(0.0 if spread is None else float(np.max(spread)))
 
     def pool(self, reason: StopReason, detail: str) -> Pool:
         count = len(self._template)
@@ -105,7 +118,7 @@ class _Frames:
             positions=np.array(self.positions).reshape(-1, count, 3),
             energies=np.array(self._energies),
             forces=np.array(self._forces).reshape(-1, count, 3),
-            uncertainties=np.array(self._uncertainties),
+            uncertainties=np.array(self.uncertainties),
             stop_reason=reason,
             stop_detail=detail,
         )

@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
+from al_workflows.neighbors import find_neighbors
 from al_workflows.potential import kernels
 from al_workflows.potential.descriptor import Descriptor
 from al_workflows.potential.model import species_of
-from al_workflows.potential.neighbors import find_neighbors
 from al_workflows.spec import DescriptorSpec
 from tests.potential.structures import STRUCTURES, cluster, slab, three_metals
 

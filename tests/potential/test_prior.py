@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from al_workflows.errors import InputError
+from al_workflows.neighbors import find_neighbors
 from al_workflows.potential import check_elements, prior_fit
 from al_workflows.potential import prior as prior_module
 from al_workflows.potential.dimers import element_parameters, inverse_width, shipped_parameters
 from al_workflows.potential.model import species_of
-from al_workflows.potential.neighbors import find_neighbors
 from al_workflows.potential.prior import MorsePrior, mix, morse, taper
 from al_workflows.spec import MorseParameters, MorsePriorSpec, PotentialSpec
 from tests.potential.structures import STRUCTURES, numerical_forces, rattled, slab

@@ -29,6 +29,11 @@ class Neighbors:
     second: IntArray
     vectors: FloatArray
 
+    @property
+    def first(self) -> IntArray:
+        """The first atom of each pair [pairs]."""
+        return np.repeat(np.arange(len(self.offsets) - 1), np.diff(self.offsets))
+
 
 def find_neighbors(atoms: Atoms, cutoff: float) -> Neighbors:
     """Pairs of ``atoms`` closer than ``cutoff`` (Å); an atom is a neighbour of its own images."""

@@ -8,7 +8,7 @@ from ase import Atoms
 from ase.neighborlist import neighbor_list
 
 from al_workflows.errors import InputError
-from al_workflows.potential.neighbors import find_neighbors
+from al_workflows.neighbors import find_neighbors
 from tests.potential.structures import STRUCTURES
 
 

@@ -1,0 +1,23 @@
+"""One thread for linear algebra: sums in another order give other last digits, and a seed would no longer decide."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+from threadpoolctl import threadpool_limits
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
+
+
+def single_threaded(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+    """``function``, run with BLAS and OpenMP held to one thread whatever the machine offers."""
+
+    @functools.wraps(function)
+    def held(*arguments: Parameters.args, **keywords: Parameters.kwargs) -> Result:
+        with threadpool_limits(limits=1):
+            return function(*arguments, **keywords)
+
+    return held
