@@ -162,7 +162,8 @@ class Label(Record):
 
     ``energy`` (eV) and ``forces`` (eV/Å, [N, 3], constraints *not* applied) are None unless ``status`` is ``OK``;
     ``cause`` is one line that says what went wrong; ``directory`` holds the calculation's files; ``attempts`` counts
-    the times the code was started (0: the structure was rejected before DFT); ``seconds`` is their wall time.
+    the times the code was started (0: the structure was rejected before DFT, or the label is that of the same
+    structure and settings in another run, named in ``reused_from``); ``seconds`` is their wall time.
     """
 
     request: Request
@@ -175,6 +176,7 @@ class Label(Record):
     attempts: int
     code: str
     dft_hash: str
+    reused_from: str | None = None
 
     @property
     def key(self) -> str:

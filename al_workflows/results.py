@@ -53,6 +53,11 @@ class RunResult(Record):
         return sum(cycle.dft_calls for cycle in self.cycles)
 
     @property
+    def reused(self) -> int:
+        """Labels that were taken over from another run's single point, without a DFT call."""
+        return sum(label.reused_from is not None for label in self.labels)
+
+    @property
     def seconds(self) -> dict[str, float]:
         """Wall time by step, s."""
         return {step: sum(cycle.seconds.get(step, 0.0) for cycle in self.cycles) for step in STEPS}
@@ -67,6 +72,7 @@ class RunResult(Record):
             "criterion": self.verdict.criterion,
             "reason": self.verdict.reason,
             "dft_calls": self.dft_calls,
+            "reused": self.reused,
             "cycles": len(self.cycles) - 1,
             "energy_eV": answer.energy if answer is not None else None,
             "fmax_eV_per_A": fmax,

@@ -23,6 +23,8 @@ TASKS = {
 
 #: collections
 RUNS, CYCLES, LABELS, MODELS, POOLS = "al_runs", "al_cycles", "al_labels", "al_models", "al_pools"
+#: accepted labels by content, and who is computing one
+POINTS = "al_points"
 #: GridFS bucket of weights and pools
 BLOBS = "al_blobs"
 

@@ -16,7 +16,7 @@ from fireworks import FiretaskBase, FWAction, explicit_serialize
 from pydantic import TypeAdapter
 
 from al_workflows import steps
-from al_workflows.dft.label_file import read_label
+from al_workflows.dft.label_file import find_label, read_label
 from al_workflows.dft.losses import abandoned
 from al_workflows.errors import RecordMissing
 from al_workflows.records import Label, Request, Selection, VerdictKind
@@ -26,6 +26,7 @@ from al_workflows.timing import timed
 from fw_specs import cycle as cycles
 from fw_specs import links
 from fw_specs.keys import QUERY, SIMULATE, TRAIN
+from fw_specs.reuse import shared
 from fw_specs.store import Store, StoredRun
 
 T = TypeVar("T")
@@ -127,9 +128,15 @@ class SinglePointTask(FiretaskBase):  # type: ignore[misc]  # fireworks is untyp
         request = Request.from_dict(self["request"])
         dft: DftSpec = TypeAdapter(DftSpec).validate_python(self["dft"])
         directory = Path.cwd()  # FireWorks has gone to the Firework's `_launch_dir`
-        label = abandoned(request, dft, directory, MAX_LOSSES) or steps.label(request, dft, directory)
         launchpad = getattr(self, "launchpad", None)
-        if launchpad is not None:
+
+        def compute() -> Label:
+            return abandoned(request, dft, directory, MAX_LOSSES) or steps.label(request, dft, directory)
+
+        if launchpad is None:
+            label = compute()
+        else:
+            label = find_label(request, dft, directory) or shared(launchpad.db, request, dft, directory, compute)
             Store(launchpad.db).put_label(self["run"], label)
         return FWAction(stored_data={"status": label.status.value, "cause": label.cause, "seconds": label.seconds})
 

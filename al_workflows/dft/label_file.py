@@ -7,26 +7,28 @@ import logging
 from pathlib import Path
 from typing import Any
 
+from al_workflows.dft.settings import dft_hash, limits
 from al_workflows.errors import EnvironmentProblem
 from al_workflows.files import write_atomically
-from al_workflows.records import Label
+from al_workflows.records import Label, Request
+from al_workflows.spec import DftSpec, SinglePointSpec
 from al_workflows.structures import structure_key
 
 LABEL_FILE = "label.json"
 logger = logging.getLogger(__name__)
 
 
-def write_label(label: Label, limits: dict[str, Any], directory: Path) -> None:
+def write_label(label: Label, dft: SinglePointSpec, directory: Path) -> None:
     """Write ``label`` so that a reader, after whatever crash, finds all of it or the file as it was.
 
-    ``limits`` (time, attempts, gates) go with it: they tell whether a failure would still be one.
+    The limits of ``dft`` (time, attempts, gates) go with it: they tell whether a failure would still be one.
 
     Raises
     ------
     EnvironmentProblem
         The file cannot be written.
     """
-    content = {**label.to_dict(), "structure_key": structure_key(label.atoms), "limits": limits}
+    content = {**label.to_dict(), "structure_key": structure_key(label.atoms), "limits": limits(dft)}
     write_atomically(directory / LABEL_FILE, json.dumps(content))
 
 
@@ -36,10 +38,8 @@ def read_label(directory: Path) -> Label | None:
     return None if content is None else _label(content, directory)
 
 
-def find_label(
-    directory: Path, *, key: str, structure: str, settings_hash: str, limits: dict[str, Any]
-) -> Label | None:
-    """The label in ``directory`` if it answers this question; None if there is none, or another question's.
+def find_label(request: Request, dft: DftSpec, directory: Path) -> Label | None:
+    """The label in ``directory`` if it answers ``request``; None if there is none, or another question's.
 
     Numbers stay valid when limits change; a failure does not, it may have been one of too little time.
     """
@@ -47,8 +47,9 @@ def find_label(
     label = None if content is None else _label(content, directory)
     if content is None or label is None:
         return None
-    same = label.key == key and content.get("structure_key") == structure and label.dft_hash == settings_hash
-    if not same or (not label.ok and content.get("limits") != limits):
+    same_structure = content.get("structure_key") == structure_key(request.atoms)
+    same = label.key == request.key and same_structure and label.dft_hash == dft_hash(dft)
+    if not same or (not label.ok and content.get("limits") != limits(dft)):
         logger.info("%s answers another question; computing again", directory / LABEL_FILE)
         return None
     return label

@@ -6,12 +6,11 @@ import json
 from pathlib import Path
 
 from al_workflows.dft.label_file import LABEL_FILE, find_label, write_label
-from al_workflows.dft.settings import backend_for, dft_hash, limits
+from al_workflows.dft.settings import backend_for, dft_hash
 from al_workflows.errors import EnvironmentProblem
 from al_workflows.files import write_atomically
 from al_workflows.records import Label, LabelStatus, Request
 from al_workflows.spec import DftSpec
-from al_workflows.structures import structure_key
 
 OUTCOME_FILE = "outcome.json"
 
@@ -61,8 +60,7 @@ def abandoned(request: Request, dft: DftSpec, directory: Path, max_losses: int) 
     lost = lost_attempts(directory)
     if len(lost) < max_losses:
         return None
-    settings_hash, limit, structure = dft_hash(dft), limits(dft), structure_key(request.atoms)
-    if find_label(directory, key=request.key, structure=structure, settings_hash=settings_hash, limits=limit):
+    if find_label(request, dft, directory) is not None:
         return None
     label = Label(
         request=request,
@@ -75,7 +73,7 @@ def abandoned(request: Request, dft: DftSpec, directory: Path, max_losses: int) 
         seconds=0.0,
         attempts=len(lost),
         code=backend_for(dft).code(),
-        dft_hash=settings_hash,
+        dft_hash=dft_hash(dft),
     )
-    write_label(label, limit, directory)
+    write_label(label, dft, directory)
     return label

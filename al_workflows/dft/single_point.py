@@ -15,10 +15,9 @@ from al_workflows.dft.backend import Computed, ScfNotConverged, distribution_ver
 from al_workflows.dft.label_file import find_label, write_label
 from al_workflows.dft.losses import claim_attempt, close_attempt
 from al_workflows.dft.process import Failed, attempt
-from al_workflows.dft.settings import backend_for, dft_hash, limits, own_settings
+from al_workflows.dft.settings import backend_for, dft_hash, own_settings
 from al_workflows.records import Label, LabelStatus, Request
 from al_workflows.spec import DftSpec, SinglePointSpec
-from al_workflows.structures import structure_key
 
 logger = logging.getLogger(__name__)
 #: another attempt may end differently
@@ -58,10 +57,7 @@ def single_point(request: Request, dft: DftSpec, directory: Path) -> Label:
         The settings cannot be carried out.
     """
     directory = directory.resolve()
-    settings_hash, limit = dft_hash(dft), limits(dft)
-    found = find_label(
-        directory, key=request.key, structure=structure_key(request.atoms), settings_hash=settings_hash, limits=limit
-    )
+    found = find_label(request, dft, directory)
     if found is not None:
         logger.info("%s: taken from %s", request.key, directory)
         return found
@@ -81,8 +77,8 @@ def single_point(request: Request, dft: DftSpec, directory: Path) -> Label:
         if judged.status not in _WORTH_RETRYING:
             break
         logger.warning("%s: attempt %d: %s: %s (%s)", request.key, attempts, judged.status, judged.cause, place)
-    label = _label(request, judged, directory, seconds, attempts, backend_for(dft).code(), settings_hash)
-    write_label(label, limit, directory)
+    label = _label(request, judged, directory, seconds, attempts, backend_for(dft).code(), dft_hash(dft))
+    write_label(label, dft, directory)
     return label
 
 

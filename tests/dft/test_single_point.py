@@ -228,7 +228,7 @@ class TestInfrastructure:
         label = single_point(request(), EmtSpec(), tmp_path / "a")
         (tmp_path / "b" / "label.json" / "in the way").mkdir(parents=True)
         with pytest.raises(EnvironmentProblem, match=r"label\.json cannot be written"):
-            write_label(label, {}, tmp_path / "b")
+            write_label(label, EmtSpec(), tmp_path / "b")
         assert [p.name for p in (tmp_path / "b").iterdir()] == ["label.json"]
 
     @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
