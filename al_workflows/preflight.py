@@ -12,7 +12,8 @@ from al_workflows.dft.settings import check_available
 from al_workflows.errors import EnvironmentProblem, InputError
 from al_workflows.potential import check_elements
 from al_workflows.results import run_id
-from al_workflows.spec import RunSpec, load_spec
+from al_workflows.spec import RunSpec
+from al_workflows.spec_file import load_spec
 from al_workflows.structures import describe_closest, min_distance_ratio, read_structure
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from al_workflows import spec
+from al_workflows.plugins import QueryPlugin, SimulationPlugin
 from al_workflows.queries import Query
 from al_workflows.queries.farthest import Farthest
 from al_workflows.queries.final import Final
@@ -18,8 +19,13 @@ from al_workflows.termination.stall import Stall
 
 
 def simulation_of(run: spec.RunSpec, trust_radius: float | None) -> Simulation:
-    """The simulation that ``run`` asks for."""
-    return Relaxation(run.simulation, min_distance=run.dft.min_distance, trust_radius=trust_radius)
+    """The simulation that ``run`` asks for; ``trust_radius`` (Å) is what it is to keep to."""
+    match run.simulation:
+        case spec.RelaxationSpec() as relaxation:
+            return Relaxation(relaxation, min_distance=run.dft.min_distance, trust_radius=trust_radius)
+        case SimulationPlugin() as plugin:
+            simulation: Simulation = plugin.build()
+            return simulation
 
 
 def query_of(run: spec.RunSpec) -> Query:
@@ -35,13 +41,19 @@ def query_of(run: spec.RunSpec) -> Query:
             return FinalUncertainty(batch)
         case spec.FarthestQuerySpec(batch=batch):
             return Farthest(batch)
+        case QueryPlugin() as plugin:
+            query: Query = plugin.build()
+            return query
 
 
 def criteria_of(run: spec.RunSpec) -> tuple[Criterion, ...]:
     """The criteria that ``run`` ends by, in the order in which they are asked."""
     limits = run.termination
+    goal = () if run.target_fmax is None else (DftForce(run.target_fmax),)
+    own: tuple[Criterion, ...] = tuple(plugin.build() for plugin in limits.criteria)
     return (
-        DftForce(run.simulation.fmax),
+        *goal,
+        *own,
         DftFailure(limits.max_failed_cycles),
         Budget(limits.max_cycles, limits.max_dft_calls),
         Stall(limits.stall_cycles),

@@ -7,28 +7,38 @@ forces eV/Å, times s.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
-import yaml
 from pydantic import (
     BaseModel,
     ConfigDict,
+    Discriminator,
     Field,
     PositiveFloat,
     PositiveInt,
-    ValidationError,
+    Tag,
     field_validator,
     model_validator,
 )
 
-from al_workflows.errors import InputError
+from al_workflows.plugins import CriterionPlugin, PluginSpec, PriorPlugin, QueryPlugin, SimulationPlugin
 
 
 class Strict(BaseModel):
     """A frozen model that knows its keys."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+def _by_kind(plugin: type[PluginSpec]) -> Discriminator:
+    """Chooses the member of a union that answers ``kind``: the built-in of that name, else the plug-in."""
+
+    def variant(value: Any) -> str | None:
+        kind = value.get("kind") if isinstance(value, dict) else getattr(value, "kind", None)
+        return kind if kind is None or kind in plugin.builtin else "plugin"
+
+    return Discriminator(variant)
 
 
 # --- potential --------------------------------------------------------------------------------------------------
@@ -79,7 +89,12 @@ class NoPriorSpec(Strict):
     kind: Literal["none"] = "none"
 
 
-PriorSpec = Annotated[MorsePriorSpec | NoPriorSpec, Field(discriminator="kind")]
+PriorSpec = Annotated[
+    Annotated[MorsePriorSpec, Tag("morse")]
+    | Annotated[NoPriorSpec, Tag("none")]
+    | Annotated[PriorPlugin, Tag("plugin")],
+    _by_kind(PriorPlugin),
+]
 
 
 class FitSpec(Strict):
@@ -160,6 +175,12 @@ class RelaxationSpec(Strict):
         return name
 
 
+SimulationSpec = Annotated[
+    Annotated[RelaxationSpec, Tag("relaxation")] | Annotated[SimulationPlugin, Tag("plugin")],
+    _by_kind(SimulationPlugin),
+]
+
+
 class FinalQuerySpec(Strict):
     """The last frame."""
 
@@ -195,8 +216,13 @@ class FarthestQuerySpec(Strict):
 
 
 QuerySpec = Annotated[
-    FinalQuerySpec | RandomQuerySpec | FinalRandomQuerySpec | FinalUncertaintyQuerySpec | FarthestQuerySpec,
-    Field(discriminator="kind"),
+    Annotated[FinalQuerySpec, Tag("final")]
+    | Annotated[RandomQuerySpec, Tag("random")]
+    | Annotated[FinalRandomQuerySpec, Tag("final_random")]
+    | Annotated[FinalUncertaintyQuerySpec, Tag("final_uncertainty")]
+    | Annotated[FarthestQuerySpec, Tag("farthest")]
+    | Annotated[QueryPlugin, Tag("plugin")],
+    _by_kind(QueryPlugin),
 ]
 
 
@@ -210,6 +236,9 @@ class TerminationSpec(Strict):
     )
     max_failed_cycles: PositiveInt = Field(
         5, description="cycles in a row whose every single point failed before the run counts as failed"
+    )
+    criteria: tuple[CriterionPlugin, ...] = Field(
+        (), description="criteria of other packages, asked before these limits"
     )
 
 
@@ -248,7 +277,21 @@ class AseSpec(SinglePointSpec):
     arguments: dict[str, Any] = Field(default_factory=dict)
 
 
-DftSpec = Annotated[EmtSpec | GpawSpec | AseSpec, Field(discriminator="kind")]
+class DftPlugin(PluginSpec, SinglePointSpec):
+    """A DFT code that another package brings."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, allow_inf_nan=False)
+    room: ClassVar[str] = "dft"
+    builtin: ClassVar[tuple[str, ...]] = ("emt", "gpaw", "ase")
+
+
+DftSpec = Annotated[
+    Annotated[EmtSpec, Tag("emt")]
+    | Annotated[GpawSpec, Tag("gpaw")]
+    | Annotated[AseSpec, Tag("ase")]
+    | Annotated[DftPlugin, Tag("plugin")],
+    _by_kind(DftPlugin),
+]
 
 
 # --- resources --------------------------------------------------------------------------------------------------
@@ -280,61 +323,15 @@ class RunSpec(Strict):
     name: str | None = Field(None, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,79}$")
     seed: int = Field(0, ge=0, lt=2**32)
     structure: Path
-    simulation: RelaxationSpec
+    simulation: SimulationSpec
     potential: PotentialSpec = PotentialSpec()
     query: QuerySpec = FinalQuerySpec()
     termination: TerminationSpec = TerminationSpec()
     dft: DftSpec
     resources: ResourcesSpec = ResourcesSpec()
 
-
-def load_spec(path: Path) -> RunSpec:
-    """The run that the YAML file ``path`` describes, its ``structure`` made absolute relative to the file.
-
-    Raises
-    ------
-    InputError
-        The file is missing, no YAML, or breaks a rule; the message names the first broken key.
-    """
-    try:
-        data = yaml.safe_load(path.read_text())
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "not a text file"
-        raise InputError(f"run file {path} cannot be read: {reason}; give the path of a run's YAML") from error
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" (line {mark.line + 1})" if mark else ""
-        raise InputError(f"{path} is not valid YAML{where}; see `alflow example relax` for a complete file") from error
-    if not isinstance(data, dict):
-        raise InputError(
-            f"{path} holds {type(data).__name__} but must hold keys and values; see `alflow example relax`"
-        )
-    spec = parse_spec(data, source=str(path))
-    return spec.model_copy(
-        update={"structure": (path.parent / spec.structure).resolve(), "name": spec.name or path.stem}
-    )
-
-
-def parse_spec(data: dict[str, Any], source: str = "run") -> RunSpec:
-    """A :class:`RunSpec` from plain data; an :class:`InputError` names the first broken key in one line."""
-    try:
-        return RunSpec.model_validate(data)
-    except ValidationError as error:
-        raise InputError(f"{source}: {_first_problem(error)}") from error
-
-
-def _first_problem(error: ValidationError) -> str:
-    problem = error.errors(include_url=False)[0]
-    # pydantic names the chosen variant of a union in the path; the user did not write it
-    kinds = {"relaxation", "behler_parrinello", "morse", "none", "auto", "levenberg_marquardt", "lbfgs", "paper"}
-    kinds |= {"final", "random", "final_random", "final_uncertainty", "farthest", "emt", "gpaw", "ase"}
-    where = ".".join(str(part) for part in problem["loc"] if part not in kinds) or "the file"
-    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-    if problem["type"] == "extra_forbidden":
-        return f"`{where}` is not a key of this file; remove it or correct its spelling{more}"
-    if problem["type"] == "missing":
-        return f"`{where}` is missing; `structure`, `simulation` and `dft` must be given{more}"
-    if problem["type"] == "union_tag_not_found":
-        return f"`{where}` has no `kind:` but must say which one it is{more}"
-    message = problem["msg"].removeprefix("Value error, ").removeprefix("Input ")
-    return f"`{where}` is {problem['input']!r} but {message[0].lower() + message[1:]}{more}"
+    @property
+    def target_fmax(self) -> float | None:
+        """The DFT force at which the run is done, eV/Å; None for a simulation that is judged otherwise."""
+        fmax = getattr(self.simulation, "fmax", None)
+        return None if fmax is None else float(fmax)

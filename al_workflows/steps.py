@@ -47,7 +47,7 @@ def simulate(
 ) -> Pool:
     """The simulation on the model; its frames are the pool that the query draws from."""
     known = [label for label in labels if label.energy is not None]
-    if spec.simulation.start_from == "lowest_energy" and known:
+    if getattr(spec.simulation, "start_from", "start") == "lowest_energy" and known:
         start = min(known, key=lambda label: label.energy or 0.0).atoms
     simulation = simulation_of(spec, trust_radius(spec.simulation, history))
     calculator = PotentialCalculator(potential)

@@ -19,7 +19,8 @@ from al_workflows.errors import InputError
 from al_workflows.potential import Potential, dump, load
 from al_workflows.records import Cycle, Label, Pool, Selection, Verdict, VerdictKind, atoms_from_dict, atoms_to_dict
 from al_workflows.results import RunResult
-from al_workflows.spec import RunSpec, parse_spec
+from al_workflows.spec import RunSpec
+from al_workflows.spec_file import parse_spec
 from fw_specs.keys import BLOBS, CYCLES, LABELS, MODELS, POOLS, RUN, RUNS, cycle_id
 
 Document = dict[str, Any]

@@ -44,7 +44,7 @@ class RunStatus:
     cycles: int
     dft_calls: int
     fmax: float | None
-    target: float
+    target: float | None
     energy: float | None
     reason: str
     fireworks: Mapping[str, int]
@@ -72,7 +72,7 @@ def run_status(run: str, spec: RunSpec, cycles: Sequence[Cycle], fireworks: Mapp
         cycles=max(len(cycles) - 1, 0),
         dft_calls=sum(cycle.dft_calls for cycle in cycles),
         fmax=labelled[-1].fmax if labelled else None,
-        target=spec.simulation.fmax,
+        target=spec.target_fmax,
         energy=labelled[-1].energy if labelled else None,
         reason=verdict.reason if verdict is not None else "",
         fireworks=dict(fireworks),

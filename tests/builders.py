@@ -23,7 +23,8 @@ from al_workflows.records import (
     VerdictKind,
     request_key,
 )
-from al_workflows.spec import RunSpec, parse_spec
+from al_workflows.spec import RunSpec
+from al_workflows.spec_file import parse_spec
 
 
 def slab(height: float = 1.6, seed: int | None = None, size: tuple[int, int, int] = (2, 2, 2)) -> Atoms:

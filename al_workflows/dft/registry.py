@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
+from typing import Any
 
 from al_workflows.dft.ase_calculator import AseBackend
 from al_workflows.dft.backend import Backend
@@ -14,3 +15,20 @@ from al_workflows.dft.gpaw import GpawBackend
 BACKENDS: Mapping[str, Callable[..., Backend]] = MappingProxyType(
     {"emt": EmtBackend, "gpaw": GpawBackend, "ase": AseBackend}
 )
+
+
+def make_backend(kind: str, settings: dict[str, Any]) -> Backend:
+    """The backend of that ``kind`` with its own settings; one of another package where none of ours has the name.
+
+    Raises
+    ------
+    ValueError
+        Neither we nor an installed package have it.
+    """
+    if kind in BACKENDS:
+        return BACKENDS[kind](**settings)
+    from al_workflows import plugins
+
+    plugin = plugins.find("dft", kind)
+    backend: Backend = plugin(plugin.Settings.model_validate({"kind": kind, **settings}))
+    return backend

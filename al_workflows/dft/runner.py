@@ -48,12 +48,12 @@ def _restore_pythonpath(pythonpath: str | None) -> None:
 
 def _result(request: dict[str, Any], directory: Path) -> dict[str, Any]:
     from al_workflows.dft.backend import GeometryRejected, ScfNotConverged, one_line
-    from al_workflows.dft.registry import BACKENDS
+    from al_workflows.dft.registry import make_backend
     from al_workflows.errors import EnvironmentProblem, InputError
     from al_workflows.records import atoms_from_dict
 
     try:
-        backend = BACKENDS[request["kind"]](**request["settings"])
+        backend = make_backend(request["kind"], request["settings"])
         computed = backend.compute(atoms_from_dict(request["atoms"]), directory)
     except ScfNotConverged as error:
         return _said("scf_not_converged", error)

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from typing import Any
 
 from al_workflows.dft.backend import Backend
-from al_workflows.dft.registry import BACKENDS
+from al_workflows.dft.registry import make_backend
 from al_workflows.spec import DftSpec, SinglePointSpec
 
 _SHARED = frozenset(SinglePointSpec.model_fields)
@@ -26,7 +26,7 @@ def limits(dft: SinglePointSpec) -> dict[str, Any]:
 
 def backend_for(dft: DftSpec) -> Backend:
     """The backend that ``dft`` describes."""
-    return BACKENDS[dft.kind](**own_settings(dft))
+    return make_backend(dft.kind, own_settings(dft))
 
 
 def check_available(dft: DftSpec, elements: Collection[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError
@@ -10,12 +11,15 @@ from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
 from al_workflows.errors import InputError
+from al_workflows.plugins import PriorPlugin
 from al_workflows.potential.descriptor import Descriptor
 from al_workflows.potential.model import Potential, Reference
 from al_workflows.potential.network import Layout
+from al_workflows.potential.plugin_prior import PluginPrior
 from al_workflows.potential.prior import MorsePrior
 from al_workflows.potential.scaling import Scaling
 from al_workflows.potential.values import TrainingMetrics
+from al_workflows.records import FloatArray
 from al_workflows.spec import DescriptorSpec
 
 FORMAT = "al-workflows potential 1"
@@ -29,7 +33,8 @@ def dump(potential: Potential) -> bytes:
         "elements": potential.elements,
         "descriptor": potential.descriptor.spec.model_dump(mode="json"),
         "sizes": potential.layout.sizes,
-        "taper": None if prior is None else [prior.taper_start, prior.cutoff],
+        "taper": [prior.taper_start, prior.cutoff] if isinstance(prior, MorsePrior) else None,
+        "prior_plugin": prior.header() if isinstance(prior, PluginPrior) else None,
         "metrics": potential.metrics.to_dict(),
     }
     tensors = {
@@ -42,7 +47,7 @@ def dump(potential: Potential) -> bytes:
         "composition": potential.reference.composition,
         "element_energies": potential.reference.element_energies,
     }
-    if prior is not None:
+    if isinstance(prior, MorsePrior):
         tensors["curves"] = prior.curves
     return bytes(save_tensors({name: np.ascontiguousarray(array) for name, array in tensors.items()}))
 
@@ -63,7 +68,15 @@ def load(data: bytes) -> Potential:
         scaling=Scaling(tensors["center"], tensors["width"]),
         layout=Layout(len(elements), tuple(header["sizes"])),
         parameters=tensors["parameters"],
-        prior=MorsePrior(tensors["curves"], *header["taper"]) if header["taper"] else None,
+        prior=_prior(header, tensors),
         reference=Reference(float(tensors["energy"][0]), tensors["composition"], tensors["element_energies"]),
         metrics=TrainingMetrics.from_dict(header["metrics"]),
     )
+
+
+def _prior(header: dict[str, Any], tensors: dict[str, FloatArray]) -> MorsePrior | PluginPrior | None:
+    if header["taper"]:
+        return MorsePrior(tensors["curves"], *header["taper"])
+    if header["prior_plugin"]:
+        return PluginPrior(PriorPlugin.model_validate(header["prior_plugin"]))
+    return None

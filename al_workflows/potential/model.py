@@ -13,6 +13,7 @@ from al_workflows.errors import InputError
 from al_workflows.neighbors import IntArray, Neighbors, find_neighbors
 from al_workflows.potential import network
 from al_workflows.potential.descriptor import Descriptor
+from al_workflows.potential.plugin_prior import PluginPrior
 from al_workflows.potential.prior import MorsePrior
 from al_workflows.potential.scaling import Scaling
 from al_workflows.potential.values import Prediction, TrainingMetrics
@@ -60,7 +61,7 @@ class Potential:
     scaling: Scaling
     layout: network.Layout
     parameters: FloatArray
-    prior: MorsePrior | None
+    prior: MorsePrior | PluginPrior | None
     reference: Reference
     metrics: TrainingMetrics
 
@@ -91,7 +92,7 @@ class Potential:
         forces = -self.descriptor.contraction(species, neighbors, gradients)  # [members, N, 3]
         energy, force = self.reference.of(species) + float(energies.mean()), forces.mean(axis=0)
         if self.prior is not None:
-            prior_energy, prior_forces = self.prior.energy_and_forces(species, neighbors)
+            prior_energy, prior_forces = self.prior.energy_and_forces(atoms, species, neighbors)
             energy, force = energy + prior_energy, force + prior_forces
         if len(self.parameters) == 1:
             return Prediction(energy, force, 0.0, np.zeros(len(atoms)))
@@ -127,6 +128,6 @@ class Potential:
         return energies, gradients
 
 
-def neighbor_cutoff(descriptor: Descriptor, prior: MorsePrior | None) -> float:
+def neighbor_cutoff(descriptor: Descriptor, prior: MorsePrior | PluginPrior | None) -> float:
     """The larger of both cutoffs, Å."""
     return max(descriptor.spec.cutoff, prior.cutoff if prior else 0.0)

@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from ase import Atoms
 
 from al_workflows.neighbors import IntArray, Neighbors
 from al_workflows.potential.compiled import compiled
@@ -107,7 +108,7 @@ class MorsePrior:
         curves = [[(curve.well_depth, curve.r_e, curve.a) for curve in row] for row in mixed]
         return cls(np.array(curves, dtype=float).reshape(len(elements), len(elements), 3), taper_start, cutoff)
 
-    def energy_and_forces(self, species: IntArray, neighbors: Neighbors) -> tuple[float, FloatArray]:
+    def energy_and_forces(self, atoms: Atoms, species: IntArray, neighbors: Neighbors) -> tuple[float, FloatArray]:
         """Energy (eV) and forces (eV/Å, [N, 3])."""
         result: tuple[float, FloatArray] = energy_and_forces(
             neighbors.offsets,

@@ -11,12 +11,14 @@ from ase.data import chemical_symbols
 
 from al_workflows.errors import TrainingError
 from al_workflows.neighbors import IntArray, Neighbors, find_neighbors
+from al_workflows.plugins import PriorPlugin
 from al_workflows.potential import least_squares, prior_fit, scaling
 from al_workflows.potential.descriptor import Descriptor
 from al_workflows.potential.dimers import element_parameters
 from al_workflows.potential.model import Potential, Reference, neighbor_cutoff, species_of
 from al_workflows.potential.network import Layout
 from al_workflows.potential.paper_training import paper_fit, paper_weights
+from al_workflows.potential.plugin_prior import PluginPrior
 from al_workflows.potential.prior import MorsePrior
 from al_workflows.potential.problem import Problem, Target, stack
 from al_workflows.potential.values import Image, TrainingMetrics
@@ -63,10 +65,10 @@ def train_potential(
     numbers = np.unique(np.concatenate([image.atoms.numbers for image in images]))
     elements = tuple(chemical_symbols[number] for number in numbers)
     descriptor = Descriptor(spec.descriptor, len(elements))
-    prior = _dimer_prior(elements, spec)
+    prior = _prior(elements, spec)
     cutoff = neighbor_cutoff(descriptor, prior)
     samples = [_sample(image, elements, descriptor, cutoff) for image in images]
-    if isinstance(spec.prior, MorsePriorSpec) and spec.prior.refit and prior is not None:
+    if isinstance(prior, MorsePrior) and isinstance(spec.prior, MorsePriorSpec) and spec.prior.refit:
         labels = [prior_fit.PriorSample(s.species, s.neighbors, s.image.energy, s.image.forces) for s in samples]
         prior = prior_fit.refit(prior, labels)
     cloud_rng, *member_rngs = (
@@ -103,7 +105,9 @@ def check_images(images: Sequence[Image]) -> None:
                 raise TrainingError(f"{where} has {name} with NaN or infinity; remove it")
 
 
-def _dimer_prior(elements: Sequence[str], spec: PotentialSpec) -> MorsePrior | None:
+def _prior(elements: Sequence[str], spec: PotentialSpec) -> MorsePrior | PluginPrior | None:
+    if isinstance(spec.prior, PriorPlugin):
+        return PluginPrior(spec.prior)
     if not isinstance(spec.prior, MorsePriorSpec):
         return None
     curves = element_parameters(elements, spec.prior)
@@ -131,14 +135,14 @@ def _scaling(
 
 
 def _targets(
-    samples: Sequence[Sample], descriptor: Descriptor, scale: scaling.Scaling, prior: MorsePrior | None
+    samples: Sequence[Sample], descriptor: Descriptor, scale: scaling.Scaling, prior: MorsePrior | PluginPrior | None
 ) -> tuple[Reference, list[Target]]:
     """What is left for the networks: eq. (3) of Shuaibi et al., for energies and forces."""
     left = []
     for sample in samples:
         energy, forces = sample.image.energy, np.asarray(sample.image.forces, dtype=float)
         if prior is not None:
-            prior_energy, prior_forces = prior.energy_and_forces(sample.species, sample.neighbors)
+            prior_energy, prior_forces = prior.energy_and_forces(sample.image.atoms, sample.species, sample.neighbors)
             energy, forces = energy - prior_energy, forces - prior_forces
         left.append((float(energy), forces))
     counts = np.array([np.bincount(s.species, minlength=descriptor.n_species) for s in samples], dtype=float)

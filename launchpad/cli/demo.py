@@ -36,7 +36,7 @@ def demo(
     # a name of its own, so that every demo is a new run
     spec = prepared.spec.model_copy(update={"name": time.strftime("demo-%Y%m%d-%H%M%S")})
     prepared = prepare_structure(spec, prepared.start)
-    target = spec.simulation.fmax
+    target = spec.target_fmax or 0.03
     place = writable_directory(output / prepared.run)
     print(f"Relaxing {prepared.start.symbols} to {target} eV/Å; EMT stands in for DFT.")
     result = through_fireworks(prepared, place, workers=1, launchpad_file=launchpad_file)

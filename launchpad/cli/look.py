@@ -94,7 +94,7 @@ def _status_table(found: list[RunStatus]) -> Table:
             str(one.cycles),
             str(one.dft_calls),
             _number(one.fmax),
-            f"{one.target:g}",
+            "-" if one.target is None else f"{one.target:g}",
             _number(one.energy),
             fireworks,
         )

@@ -106,7 +106,7 @@ def through_fireworks(prepared: PreparedRun, output: Path, workers: int, launchp
     from launchpad.settings import connect, resolve
 
     source = resolve(launchpad_file)
-    with Progress(prepared.spec.simulation.fmax) as progress:
+    with Progress(prepared.spec.target_fmax) as progress:
         progress.activity(f"connecting to {source.address}")
         launchpad = connect(source)
         if not submit_to(launchpad, prepared.spec, prepared.start, output / "work"):
@@ -118,7 +118,7 @@ def _in_process(prepared: PreparedRun, output: Path) -> RunResult:
     from al_workflows import offline
     from launchpad.cli.text import Progress
 
-    with Progress(prepared.spec.simulation.fmax) as progress:
+    with Progress(prepared.spec.target_fmax) as progress:
         progress.activity("running in this process")
         return offline.run(
             prepared.spec, prepared.start, output / "work", listener=lambda cycle, _: progress.cycle(cycle)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class Progress:
     """A line for each finished cycle, and below them what is going on (on a terminal only)."""
 
-    def __init__(self, target: float) -> None:
+    def __init__(self, target: float | None) -> None:
         self._console = Console(highlight=False)
         self._status = self._console.status("starting")
         self._target = target
@@ -46,7 +46,9 @@ class Progress:
         fmax = f"{cycle.fmax:.4f}" if cycle.fmax is not None else "failed"
         energy = f"{cycle.energy:.4f}" if cycle.energy is not None else "-"
         spent = cycle.seconds.get("train", 0.0) + cycle.seconds.get("simulate", 0.0)
-        style = "bold green" if cycle.fmax is not None and cycle.fmax <= self._target else ""
+        style = (
+            "bold green" if self._target is not None and cycle.fmax is not None and cycle.fmax <= self._target else ""
+        )
         line = f"{cycle.index:5d}  {self._calls:9d}  {fmax:>15}  {energy:>15}  {spent:20.1f}"
         self._console.print(line, style=style, soft_wrap=True)
 

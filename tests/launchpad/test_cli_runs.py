@@ -106,7 +106,7 @@ def test_a_broken_step_stops_the_run_with_its_cause(lpad: LaunchPad, lpad_file: 
 
 
 def test_examples_are_valid(tmp_path: Path) -> None:
-    from al_workflows.spec import load_spec
+    from al_workflows.spec_file import load_spec
     from al_workflows.structures import read_structure
     from launchpad.examples import copy_example
 

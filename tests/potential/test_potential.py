@@ -58,7 +58,7 @@ def test_prior_alone_is_a_potential() -> None:
     atoms = slab()
     first = train_potential([Image(atoms, 0.0, np.zeros((len(atoms), 3)))], spec, seed=0)
     assert first.prior is not None
-    _, forces = first.prior.energy_and_forces(*first._surroundings(atoms))
+    _, forces = first.prior.energy_and_forces(atoms, *first._surroundings(atoms))
     again = train_potential([Image(atoms, 5.0, forces)], spec, seed=0)
     prediction = again.predict(atoms)
     assert prediction.energy == pytest.approx(5.0)

@@ -32,7 +32,7 @@ curves = st.builds(
 def dimer_energy(curve: MorseParameters, distance: float) -> float:
     prior = MorsePrior.from_elements([curve], 5.0, 6.0)
     atoms = Atoms("Cu2", positions=[[0, 0, 0], [0, 0, distance]])
-    return prior.energy_and_forces(np.zeros(2, int), find_neighbors(atoms, 6.0))[0]
+    return prior.energy_and_forces(atoms, np.zeros(2, int), find_neighbors(atoms, 6.0))[0]
 
 
 @given(curve=curves)
@@ -76,9 +76,9 @@ def test_forces_are_the_gradient(name: str) -> None:
     species = species_of(atoms, elements)
 
     def energy(moved: Atoms) -> float:
-        return prior.energy_and_forces(species, find_neighbors(moved, 6.0))[0]
+        return prior.energy_and_forces(moved, species, find_neighbors(moved, 6.0))[0]
 
-    _, forces = prior.energy_and_forces(species, find_neighbors(atoms, 6.0))
+    _, forces = prior.energy_and_forces(atoms, species, find_neighbors(atoms, 6.0))
     np.testing.assert_allclose(forces, numerical_forces(energy, atoms), atol=1e-6)
     np.testing.assert_allclose(forces.sum(axis=0), 0.0, atol=1e-9)
 
@@ -115,7 +115,7 @@ def prior_samples(prior: MorsePrior, count: int, offset: float = 0.0) -> list[pr
     for n in range(count):
         atoms = rattled(slab(), n, 0.15)
         species, neighbors = species_of(atoms, ("C", "Cu")), find_neighbors(atoms, 6.0)
-        energy, forces = prior.energy_and_forces(species, neighbors)
+        energy, forces = prior.energy_and_forces(atoms, species, neighbors)
         samples.append(prior_fit.PriorSample(species, neighbors, energy + offset, forces))
     return samples
 

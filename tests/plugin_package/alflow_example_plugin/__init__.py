@@ -1,0 +1,1 @@
+"""What a package of another group looks like that adds one variant to each room."""
