@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import tempfile
+import secrets
 from pathlib import Path
 
 from al_workflows.errors import EnvironmentProblem
 
 
-def write_atomically(path: Path, text: str, *, durable: bool = True, mode: int = 0o644) -> None:
+def write_atomically(path: Path, text: str, *, durable: bool = True, mode: int = 0o666) -> None:
     """Replace ``path`` by ``text``: a temporary file beside it, then renamed over it.
 
     Parameters
@@ -19,7 +19,7 @@ def write_atomically(path: Path, text: str, *, durable: bool = True, mode: int =
     durable
         Whether file and directory are on the disk when this returns.
     mode
-        Of the file; until it is complete, only its owner can read it.
+        Of the file, less what the process' umask takes away.
 
     Raises
     ------
@@ -28,15 +28,14 @@ def write_atomically(path: Path, text: str, *, durable: bool = True, mode: int =
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # mode 600 whatever the umask is
-        temporary = Path(name)
+        temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as stream:
                 stream.write(text)
                 stream.flush()
                 if durable:
                     os.fsync(stream.fileno())
-            temporary.chmod(mode)
             temporary.replace(path)
         except BaseException:
             temporary.unlink(missing_ok=True)

@@ -6,15 +6,21 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from ase import Atoms
 
 from al_workflows.dft.settings import check_available
 from al_workflows.errors import EnvironmentProblem, InputError
+from al_workflows.files import write_atomically
 from al_workflows.potential import check_elements
+from al_workflows.records import atoms_from_dict, atoms_to_dict
 from al_workflows.results import run_id
 from al_workflows.spec import RunSpec
 from al_workflows.spec_file import load_spec
 from al_workflows.structures import describe_closest, min_distance_ratio, read_structure
+
+#: holds the id of the run that a directory belongs to
+MARKER = ".alflow-run"
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +52,7 @@ def prepare_structure(spec: RunSpec, start: Atoms) -> PreparedRun:
     elements = sorted(set(start.get_chemical_symbols()))
     check_elements(elements, spec.potential)
     check_available(spec.dft, elements)
+    _refuse_lost_constraints(start, str(spec.structure))
     closest = min_distance_ratio(start)
     if closest.ratio < spec.dft.min_distance:
         raise InputError(
@@ -53,6 +60,32 @@ def prepare_structure(spec: RunSpec, start: Atoms) -> PreparedRun:
             f"{spec.dft.min_distance:g}; move them apart or lower it"
         )
     return PreparedRun(run_id(spec, start), spec, start)
+
+
+def fixed_atoms(atoms: Atoms) -> int:
+    """Number of atoms that a constraint holds in all directions."""
+    forces = np.ones((len(atoms), 3))
+    for constraint in atoms.constraints:
+        constraint.adjust_forces(atoms, forces)
+    return int((forces == 0).all(axis=1).sum())
+
+
+def _bare(start: Atoms, constraint: object) -> Atoms:
+    atoms = start.copy()
+    atoms.set_constraint(constraint)
+    return atoms
+
+
+def _refuse_lost_constraints(start: Atoms, name: str) -> None:
+    """Raise an :class:`InputError` if a constraint does not survive its way through the database."""
+    for constraint in start.constraints:
+        try:
+            atoms_from_dict(atoms_to_dict(_bare(start, constraint)))
+        except (AttributeError, TypeError, ValueError, KeyError, NotImplementedError) as error:
+            raise InputError(
+                f"{name}: the constraint {type(constraint).__name__} cannot be stored and read back; use one that can, "
+                "as FixAtoms, FixCartesian, FixedPlane or FixedLine"
+            ) from error
 
 
 def writable_directory(directory: Path) -> Path:
@@ -75,3 +108,24 @@ def writable_directory(directory: Path) -> Path:
             f"directory {directory} cannot be written: {error.strerror}; name another one"
         ) from error
     return directory.resolve()
+
+
+def claimed_directory(directory: Path, run: str) -> Path:
+    """``directory``, absolute and writable, marked as that of ``run``.
+
+    Raises
+    ------
+    InputError
+        It is another run's: the two would take each other's single points for their own.
+    EnvironmentProblem
+        It cannot be written.
+    """
+    directory = writable_directory(directory)
+    marker = directory / MARKER
+    owner = marker.read_text().strip() if marker.exists() else None
+    if owner is None and (directory / "result.json").exists():
+        owner = "something else"
+    if owner not in (None, run):
+        raise InputError(f"{directory} is the directory of {owner}, not of {run}; name another one")
+    write_atomically(marker, f"{run}\n")
+    return directory

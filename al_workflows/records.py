@@ -189,6 +189,11 @@ class Label(Record):
         return int(self.key.rsplit("/", 2)[1])
 
     @property
+    def index(self) -> int:
+        """Its place among the cycle's single points."""
+        return int(self.key.rpartition("/")[2])
+
+    @property
     def atoms(self) -> Atoms:
         """The structure that was computed."""
         return self.request.atoms

@@ -40,11 +40,14 @@ class RunResult(Record):
 
     @property
     def answer(self) -> Label | None:
-        """The label that answers the run's question, else the one nearest to it (smallest DFT fmax)."""
+        """The label that answers the run's question; of a run that did not converge, the one of lowest energy.
+
+        (Not the one of smallest forces: those are small far above a surface as well.)
+        """
         for label in self.labels:
             if label.key == self.verdict.label_key:
                 return label
-        found = [(max_force(label.atoms, label.forces), label) for label in self.labels if label.forces is not None]
+        found = [(label.energy, label) for label in self.labels if label.energy is not None]
         return min(found, key=lambda pair: pair[0])[1] if found else None
 
     @property
@@ -71,6 +74,7 @@ class RunResult(Record):
             "verdict": self.verdict.kind.value,
             "criterion": self.verdict.criterion,
             "reason": self.verdict.reason,
+            "answer": answer.key if answer is not None else None,
             "dft_calls": self.dft_calls,
             "reused": self.reused,
             "cycles": len(self.cycles) - 1,
@@ -87,7 +91,9 @@ class RunResult(Record):
 
 
 def write_result(result: RunResult, directory: Path) -> None:
-    """Write ``result.json``, ``final.extxyz`` and ``labels.extxyz`` into ``directory``, each whole or not at all.
+    """Write ``result.json``, ``final.extxyz``, ``final.json`` and ``labels.extxyz`` into ``directory``.
+
+    Each is written whole or not at all; a run without a single accepted label has ``result.json`` alone.
 
     Raises
     ------
@@ -96,14 +102,16 @@ def write_result(result: RunResult, directory: Path) -> None:
     """
     labels = [_with_results(label) for label in result.labels if label.ok]
     if labels and result.answer is not None:
-        write_atomically(directory / "labels.extxyz", _extxyz(labels))
-        write_atomically(directory / "final.extxyz", _extxyz([_with_results(result.answer)]))
-    write_atomically(directory / "result.json", json.dumps(result.summary(), indent=2) + "\n")
+        write_atomically(directory / "labels.extxyz", _text(labels, "extxyz"))
+        final = _with_results(result.answer)
+        write_atomically(directory / "final.extxyz", _text([final], "extxyz"))
+        write_atomically(directory / "final.json", _text(final, "json"))  # extxyz loses most kinds of constraints
+    write_atomically(directory / "result.json", json.dumps(result.summary(), indent=2, ensure_ascii=False) + "\n")
 
 
-def _extxyz(images: list[Atoms]) -> str:
+def _text(images: Atoms | list[Atoms], form: str) -> str:
     text = io.StringIO()
-    ase.io.write(text, images, format="extxyz")
+    ase.io.write(text, images, format=form)
     return text.getvalue()
 
 

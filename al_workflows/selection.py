@@ -13,6 +13,8 @@ from al_workflows.structures import describe_closest, min_distance_ratio
 
 #: Å: a frame whose atoms are all closer than this to a label's tells DFT nothing new
 DUPLICATE = 1e-3
+#: Å: frames of one batch differ by more than this, or all but one of them would be wasted
+APART = 0.05
 #: Å: DFT is not asked again this close to a structure on which it cannot succeed
 EXCLUSION = 0.3
 #: of the frames that were refused, so many are kept in the ledger
@@ -50,7 +52,9 @@ def admit(
         if len(requests) == len(keys):
             break
         atoms = pool.frame(choice.index)
-        objection = _objection(atoms, [*known, *(request.atoms for request in requests)], failed, min_distance)
+        objection = _objection(atoms, known, failed, min_distance)
+        if objection is None and nearest(atoms, [request.atoms for request in requests])[1] < APART:
+            objection = f"within {APART:g} Å of another frame of this batch"
         if objection is not None:
             rejected.append(Rejection(choice.index, objection))
             continue

@@ -30,6 +30,15 @@ class Strict(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _true_is_no_number(cls, data: Any) -> Any:
+        for key, value in data.items() if isinstance(data, dict) else ():
+            field = cls.model_fields.get(key)
+            if isinstance(value, bool) and field is not None and field.annotation is not bool:
+                raise ValueError(f"must not have true or false as `{key}`")
+        return data
+
 
 def _by_kind(plugin: type[PluginSpec]) -> Discriminator:
     """Chooses the member of a union that answers ``kind``: the built-in of that name, else the plug-in."""
@@ -50,7 +59,7 @@ DEFAULT_G2_ETA = tuple(float(f"{eta:.6g}") for eta in np.logspace(np.log10(0.05)
 class DescriptorSpec(Strict):
     """Behler-Parrinello symmetry functions. ``eta`` is in units of 1/cutoff²; every G2 has R_s = 0."""
 
-    cutoff: PositiveFloat = Field(6.0, description="cutoff radius, Å")
+    cutoff: PositiveFloat = Field(6.0, le=20, description="cutoff radius, Å")
     g2_eta: tuple[PositiveFloat, ...] = Field(DEFAULT_G2_ETA, min_length=1)
     g4_eta: tuple[PositiveFloat, ...] = (0.005,)
     g4_zeta: tuple[Annotated[float, Field(ge=1)], ...] = (1.0, 4.0)
@@ -75,6 +84,16 @@ class MorsePriorSpec(Strict):
     )
     taper_start: PositiveFloat = 5.0
     cutoff: PositiveFloat = 6.0
+
+    @field_validator("parameters")
+    @classmethod
+    def _of_elements(cls, parameters: dict[str, MorseParameters]) -> dict[str, MorseParameters]:
+        from ase.data import atomic_numbers
+
+        for symbol in parameters:
+            if atomic_numbers.get(symbol, 0) == 0:
+                raise ValueError(f"must have chemical symbols as keys, not {symbol!r}")
+        return parameters
 
     @model_validator(mode="after")
     def _cutoff_beyond_taper(self) -> Self:
@@ -131,7 +150,7 @@ class PotentialSpec(Strict):
 
     kind: Literal["behler_parrinello"] = "behler_parrinello"
     descriptor: DescriptorSpec = DescriptorSpec()
-    hidden: tuple[PositiveInt, ...] = Field((20, 20), min_length=1)
+    hidden: tuple[Annotated[int, Field(ge=1, le=1000)], ...] = Field((20, 20), min_length=1, max_length=10)
     members: int = Field(3, ge=1, le=50, description="networks of the ensemble; 1 gives no uncertainty")
     prior: PriorSpec = MorsePriorSpec()
     training: TrainingSpec = FitSpec()
@@ -140,12 +159,19 @@ class PotentialSpec(Strict):
 # --- simulation, query, termination -----------------------------------------------------------------------------
 
 
+#: the optimizers of ase.optimize that relax a structure step by step
+OPTIMIZERS = (
+    *("BFGS", "BFGSLineSearch", "LBFGS", "LBFGSLineSearch", "QuasiNewton", "GoodOldQuasiNewton"),
+    *("FIRE", "FIRE2", "MDMin", "GPMin"),
+)
+
+
 class RelaxationSpec(Strict):
     """Relax on the model; converged when the DFT forces at the model's relaxed structure are below ``fmax``."""
 
     kind: Literal["relaxation"] = "relaxation"
     fmax: PositiveFloat = Field(0.03, description="largest DFT force on a free atom, eV/Å")
-    optimizer: str = Field("BFGS", description="a class of ase.optimize")
+    optimizer: Literal[OPTIMIZERS] = Field("BFGS", description="a class of ase.optimize")  # type: ignore[valid-type]
     max_steps: PositiveInt = 300
     model_fmax_fraction: PositiveFloat = Field(0.5, le=1, description="the model is relaxed to this share of fmax")
     start_from: Literal["lowest_energy", "start"] = Field(
@@ -157,22 +183,6 @@ class RelaxationSpec(Strict):
     max_uncertainty: PositiveFloat | None = Field(
         3.0, description="stop where the ensemble disagrees by more on the force of an atom, eV/Å; null: never"
     )
-
-    @field_validator("optimizer")
-    @classmethod
-    def _known_optimizer(cls, name: str) -> str:
-        import ase.optimize
-        from ase.optimize.optimize import Optimizer
-
-        found = getattr(ase.optimize, name, None)
-        if not (isinstance(found, type) and issubclass(found, Optimizer)):
-            known = sorted(
-                key
-                for key, value in vars(ase.optimize).items()
-                if isinstance(value, type) and issubclass(value, Optimizer)
-            )
-            raise ValueError(f"must be an optimizer of ase.optimize: {', '.join(known)}")
-        return name
 
 
 SimulationSpec = Annotated[
@@ -329,6 +339,14 @@ class RunSpec(Strict):
     termination: TerminationSpec = TerminationSpec()
     dft: DftSpec
     resources: ResourcesSpec = ResourcesSpec()
+
+    @model_validator(mode="after")
+    def _disagreement_needs_two(self) -> RunSpec:
+        if isinstance(self.query, FinalUncertaintyQuerySpec) and self.potential.members < 2:
+            raise ValueError(
+                "asks for `query.kind: final_uncertainty`, which must have `potential.members` of 2 or more"
+            )
+        return self
 
     @property
     def target_fmax(self) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,24 @@ _VARIANTS = {"plugin", "behler_parrinello", "auto", "levenberg_marquardt", "lbfg
 _VARIANTS |= {kind for room in PluginSpec.__subclasses__() for kind in room.builtin}
 
 
+class _Loader(yaml.SafeLoader):
+    """YAML as people mean it: 1e-5 is a number (YAML 1.1 wants 1.0e-5), and a key that is given twice is a mistake."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """A mapping whose keys differ."""
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        for key in keys:
+            problem = "is no text: quote it" if not isinstance(key, str) else "is given twice"
+            if not isinstance(key, str) or keys.count(key) > 1:
+                raise yaml.MarkedYAMLError(problem=f"the key {key!r} {problem}", problem_mark=node.start_mark)
+        return super().construct_mapping(node, deep)
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
+)
+
+
 def load_spec(path: Path) -> RunSpec:
     """The run that the YAML file ``path`` describes, its ``structure`` made absolute relative to the file.
 
@@ -26,22 +45,23 @@ def load_spec(path: Path) -> RunSpec:
         The file is missing, no YAML, or breaks a rule; the message names the first broken key.
     """
     try:
-        data = yaml.safe_load(path.read_text())
+        data = yaml.load(path.read_text(), _Loader)  # a SafeLoader
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "not a text file"
         raise InputError(f"run file {path} cannot be read: {reason}; give the path of a run's YAML") from error
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f" (line {mark.line + 1})" if mark else ""
-        raise InputError(f"{path} is not valid YAML{where}; see `alflow example relax` for a complete file") from error
+        what = getattr(error, "problem", None) or "it cannot be read"
+        raise InputError(f"{path} is not valid YAML{where}: {what}; see `alflow example relax`") from error
     if not isinstance(data, dict):
-        raise InputError(
-            f"{path} holds {type(data).__name__} but must hold keys and values; see `alflow example relax`"
-        )
+        found = "nothing" if data is None else type(data).__name__
+        raise InputError(f"{path} holds {found} but must hold keys and values; see `alflow example relax`")
+    if data.get("name") is None:
+        # a file may be called anything; a run's name is part of directories and of FireWorks' names
+        data["name"] = re.sub(r"[^A-Za-z0-9_.-]+", "-", path.stem).strip("-._")[:80] or "run"
     spec = parse_spec(data, source=str(path))
-    return spec.model_copy(
-        update={"structure": (path.parent / spec.structure).resolve(), "name": spec.name or path.stem}
-    )
+    return spec.model_copy(update={"structure": (path.parent / spec.structure).resolve()})
 
 
 def parse_spec(data: dict[str, Any], source: str = "run") -> RunSpec:
@@ -53,7 +73,8 @@ def parse_spec(data: dict[str, Any], source: str = "run") -> RunSpec:
 
 
 def _first_problem(error: ValidationError) -> str:
-    problem = error.errors(include_url=False)[0]
+    # a misspelt key says more than the absence of the right one
+    problem = min(error.errors(include_url=False), key=lambda one: one["type"] != "extra_forbidden")
     # pydantic names the chosen variant of a union in the path; the user did not write it
     kinds = {
         "plugin",
@@ -70,9 +91,9 @@ def _first_problem(error: ValidationError) -> str:
     where = ".".join(str(part) for part in problem["loc"] if part not in _VARIANTS) or "the file"
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
     if problem["type"] == "extra_forbidden":
-        return f"`{where}` is not a key of this file; remove it or correct its spelling{more}"
+        return f"`{where}` is not a key here; remove it or correct its spelling{more}"
     if problem["type"] == "missing":
-        return f"`{where}` is missing; `structure`, `simulation` and `dft` must be given{more}"
+        return f"`{where}` is missing but must be given{more}"
     if problem["type"] == "union_tag_not_found":
         return f"`{where}` has no `kind:` but must say which one it is{more}"
     message = problem["msg"].removeprefix("Value error, ").removeprefix("Input ")

@@ -14,6 +14,7 @@ import numpy as np
 from ase import Atoms
 
 from al_workflows.dft.single_point import single_point
+from al_workflows.errors import InputError
 from al_workflows.potential import Image, Potential, PotentialCalculator, train_potential
 from al_workflows.records import Cycle, Label, Pool, Request, Selection, Verdict, VerdictKind, request_key
 from al_workflows.registry import criteria_of, query_of, simulation_of
@@ -32,7 +33,14 @@ def ask_for_start(run: str, start: Atoms) -> Selection:
 
 @single_threaded
 def train(spec: RunSpec, cycle: int, labels: Sequence[Label], previous: Potential | None = None) -> Potential:
-    """The potential of ``cycle``, from all labels so far that DFT answered."""
+    """The potential of ``cycle``, from all labels so far that DFT answered.
+
+    Raises
+    ------
+    InputError
+        The labels are of different DFT settings or code versions.
+    """
+    refuse_mixture(labels)
     images = [
         Image(label.atoms, label.energy, label.forces)
         for label in labels
@@ -60,6 +68,8 @@ def query(spec: RunSpec, run: str, cycle: int, pool: Pool, potential: Potential,
     strategy = query_of(spec)
     known = [label.atoms for label in labels if label.ok]
     left = spec.termination.max_dft_calls - sum(label.attempts > 0 for label in labels)
+    if len(pool) == 0:  # the simulation ended before its first frame
+        return Selection(())
     ranking = strategy.rank(pool, potential, known, _rng(spec, cycle, "query"))
     keys = [request_key(run, cycle, index) for index in range(min(strategy.batch, left))]
     return admit(ranking, pool, labels, keys, strategy=spec.query.kind, min_distance=spec.dft.min_distance)
@@ -92,6 +102,17 @@ def close_cycle(spec: RunSpec, progress: Progress, seconds: dict[str, float]) ->
         trust_radius=trust_radius(spec.simulation, progress.history) if progress.index > 0 else None,
         seconds=seconds,
     )
+
+
+def refuse_mixture(labels: Sequence[Label]) -> None:
+    """Raise an :class:`InputError` if accepted labels come from different settings or versions of DFT."""
+    kinds = {label.dft_hash: label for label in labels if label.ok}
+    if len(kinds) > 1:
+        one, other, *_ = kinds.values()
+        raise InputError(
+            f"{one.key} was computed with {one.code} and {other.key} with {other.code}, or with other settings, but "
+            "all labels of a run must be of one kind; run every worker with one installation, and the run anew"
+        )
 
 
 def _rng(spec: RunSpec, cycle: int, step: str) -> np.random.Generator:

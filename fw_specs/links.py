@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from fireworks import LaunchPad
+from fireworks import LaunchPad, Workflow
+from pymongo.errors import DuplicateKeyError
 
 from fw_specs.keys import CYCLE, DFT, FIRST_CYCLE, RUN, STEP
 
@@ -20,6 +21,17 @@ def has_cycle(launchpad: LaunchPad, fw_id: int, run: str, cycle: int) -> bool:
         return True
     continued = {f"metadata.{RUN}": run, f"metadata.{FIRST_CYCLE}": cycle}
     return launchpad.workflows.find_one(continued, {"_id": 1}) is not None
+
+
+def add_workflow(launchpad: LaunchPad, workflow: Workflow) -> bool:
+    """Store ``workflow`` unless somebody has stored one for the same cycle of the same run; whether it was stored."""
+    try:
+        launchpad.add_wf(workflow)
+    except DuplicateKeyError:
+        # FireWorks stores the Fireworks before the workflow
+        launchpad.fireworks.delete_many({"fw_id": {"$in": list(workflow.id_fw)}})
+        return False
+    return True
 
 
 def nodes(launchpad: LaunchPad, fw_id: int) -> int:

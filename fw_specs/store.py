@@ -21,7 +21,7 @@ from al_workflows.records import Cycle, Label, Pool, Selection, Verdict, Verdict
 from al_workflows.results import RunResult
 from al_workflows.spec import RunSpec
 from al_workflows.spec_file import parse_spec
-from fw_specs.keys import BLOBS, CYCLES, LABELS, MODELS, POOLS, RUN, RUNS, cycle_id
+from fw_specs.keys import BLOBS, CYCLES, FIRST_CYCLE, LABELS, MODELS, POOLS, RUN, RUNS, cycle_id
 
 Document = dict[str, Any]
 
@@ -50,7 +50,12 @@ class Store:
             self._db[name].create_index([("run", ASCENDING), ("cycle", ASCENDING)])
         self._db[RUNS].create_index([("created", ASCENDING)])
         self._db["fireworks"].create_index([(f"spec.{RUN}", ASCENDING), ("state", ASCENDING)])
-        self._db["workflows"].create_index([(f"metadata.{RUN}", ASCENDING)])
+        # one workflow begins with one cycle of a run, whoever submits at the same time
+        self._db["workflows"].create_index(
+            [(f"metadata.{RUN}", ASCENDING), (f"metadata.{FIRST_CYCLE}", ASCENDING)],
+            unique=True,
+            partialFilterExpression={f"metadata.{RUN}": {"$exists": True}},
+        )
 
     # --- runs -----------------------------------------------------------------------------------------------------
 
@@ -107,12 +112,18 @@ class Store:
 
     def put_label(self, run: str, label: Label) -> None:
         """Store one single point's answer."""
-        self._put(LABELS, label.key, {"run": run, "cycle": label.cycle, **label.to_dict()})
+        self._put(LABELS, label.key, {"run": run, "cycle": label.cycle, "index": label.index, **label.to_dict()})
 
     def labels(self, run: str, below: int | None = None) -> tuple[Label, ...]:
         """The run's labels in the order of asking, those of cycles before ``below`` only if it is given."""
         where: Document = {"run": run} if below is None else {"run": run, "cycle": {"$lt": below}}
-        return tuple(Label.from_dict(document) for document in self._db[LABELS].find(where).sort("_id", ASCENDING))
+        found = self._db[LABELS].find(where).sort([("cycle", ASCENDING), ("index", ASCENDING)])
+        return tuple(Label.from_dict(document) for document in found)
+
+    def label(self, key: str) -> Label | None:
+        """The label of that key."""
+        document = self._db[LABELS].find_one({"_id": key})
+        return None if document is None else Label.from_dict(document)
 
     # --- cycles ---------------------------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from al_workflows.results import run_id
 from al_workflows.spec import RunSpec
 from fw_specs.cycle import first_cycle
 from fw_specs.keys import RUN
+from fw_specs.links import add_workflow
 from fw_specs.store import Store
 
 
@@ -38,5 +39,4 @@ def submit(launchpad: LaunchPad, spec: RunSpec, start: Atoms, directory: Path) -
     stored = store.run(run)
     selection = steps.ask_for_start(run, stored.start)
     store.put_selection(run, 0, selection)
-    launchpad.add_wf(first_cycle(run, stored.spec, stored.directory, selection))
-    return True
+    return add_workflow(launchpad, first_cycle(run, stored.spec, stored.directory, selection))

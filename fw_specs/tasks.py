@@ -20,6 +20,7 @@ from al_workflows.dft.label_file import find_label, read_label
 from al_workflows.dft.losses import abandoned
 from al_workflows.errors import RecordMissing
 from al_workflows.records import Label, Request, Selection, VerdictKind
+from al_workflows.results import write_result
 from al_workflows.spec import DftSpec
 from al_workflows.termination import Progress
 from al_workflows.timing import timed
@@ -136,8 +137,12 @@ class SinglePointTask(FiretaskBase):  # type: ignore[misc]  # fireworks is untyp
         if launchpad is None:
             label = compute()
         else:
+            store = Store(launchpad.db)
+            stored = store.label(request.key)
+            if stored is not None:
+                return FWAction()
             label = find_label(request, dft, directory) or shared(launchpad.db, request, dft, directory, compute)
-            Store(launchpad.db).put_label(self["run"], label)
+            store.put_label(self["run"], label)
         return FWAction(stored_data={"status": label.status.value, "cause": label.cause, "seconds": label.seconds})
 
 
@@ -162,12 +167,14 @@ class CheckTask(_CycleTask):
         verdict = closed.verdict
         stored = {"verdict": verdict.kind.value, "reason": verdict.reason}
         if verdict.kind is not VerdictKind.CONTINUE:
+            result = _there(store.result(run.run), "result", run, cycle)
+            write_result(result, run.directory)
             return FWAction(stored_data=stored)
         following = cycles.next_cycle(run.run, cycle + 1, run.spec, run.directory)
         if links.has_cycle(self.launchpad, self.fw_id, run.run, cycle + 1):
             return FWAction(stored_data=stored)
         if links.nodes(self.launchpad, self.fw_id) >= MAX_NODES:
-            self.launchpad.add_wf(following)
+            links.add_workflow(self.launchpad, following)
             return FWAction(stored_data=stored)
         return FWAction(stored_data=stored, detours=following)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import logging
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -10,16 +10,18 @@ from pathlib import Path
 from fireworks import LaunchPad
 
 from al_workflows.errors import AlWorkflowsError, EnvironmentProblem, InputError
-from al_workflows.preflight import PreparedRun
+from al_workflows.preflight import PreparedRun, claimed_directory
 from al_workflows.records import Cycle
 from al_workflows.results import RunResult
 from fw_specs.keys import RUN, STEP
 from fw_specs.store import Store
-from fw_specs.submit import submit
+from fw_specs.submit import is_submitted, submit
 from launchpad.settings import Source
 from launchpad.status import RunState, fizzled_cause, read_status
-from launchpad.workers import local_workers, put_back_orphans
+from launchpad.workers import local_workers, mend
 
+# not below `launchpad`, which is the name of FireWorks' own logger
+logger = logging.getLogger("alflow.runs")
 #: s between two looks at a run that is being worked off
 POLL = 0.2
 
@@ -30,18 +32,22 @@ Activity = Callable[[str], None]
 
 
 def submit_run(launchpad: LaunchPad, prepared: PreparedRun, directory: Path) -> None:
-    """Put a new run into the database; its Fireworks will run below ``directory`` (absolute).
+    """Put a new run into the database; its Fireworks will run below ``directory``.
 
     Raises
     ------
     InputError
-        The same run (same settings, structure and seed) is already there.
+        The same run (same settings, structure and seed) is already there, or the directory is another run's.
+    EnvironmentProblem
+        The directory cannot be written.
     """
-    if not submit(launchpad, prepared.spec, prepared.start, directory):
+    if is_submitted(launchpad, prepared.run):
         raise InputError(
-            f"run {prepared.run} is already submitted (same structure, settings and seed); "
-            f"`alflow status {prepared.run}` shows it, another `seed:` makes another run"
+            f"run {prepared.run} is already submitted (same structure, settings and seed) and runs in "
+            f"{Store(launchpad.db).run(prepared.run).directory}; `alflow status {prepared.run}` shows it, another "
+            "`seed:` makes another run"
         )
+    submit(launchpad, prepared.spec, prepared.start, claimed_directory(directory, prepared.run))
 
 
 def work_off(
@@ -63,7 +69,8 @@ def work_off(
     result = store.result(run)
     if result is not None:
         return result
-    put_back_orphans(launchpad, run)
+    for what in mend(launchpad, run):
+        logger.warning("%s: %s", run, what)
     for fizzled in launchpad.fireworks.find({f"spec.{RUN}": run, "state": "FIZZLED"}, {"fw_id": 1}):
         launchpad.rerun_fw(fizzled["fw_id"])
     directory.mkdir(parents=True, exist_ok=True)
@@ -78,25 +85,14 @@ def work_off(
             if result is not None:
                 return result
             activity(_running(launchpad, run))
-            if read_status(launchpad, run).state is RunState.FIZZLED:
+            status = read_status(launchpad, run)
+            # what else is running or can run is finished first: a single point may be worth hours
+            if status.state is RunState.FIZZLED and not status.fireworks.keys() & {"RUNNING", "READY"}:
                 cause = fizzled_cause(launchpad, run)
                 raise AlWorkflowsError(f"run {run} stopped: {cause}; mend the cause and run the command again")
             if crew.alive() == 0:
                 raise EnvironmentProblem(f"the workers of run {run} ended before it did; see {log}")
             time.sleep(POLL)
-
-
-def refuse_foreign_output(directory: Path, run: str) -> None:
-    """Raise an :class:`InputError` if ``directory`` holds the result of another run."""
-    existing = directory / "result.json"
-    if not existing.exists():
-        return
-    try:
-        other = json.loads(existing.read_text()).get("run")
-    except (OSError, ValueError, AttributeError):
-        other = "something else"
-    if other != run:
-        raise InputError(f"{existing} is the result of {other}, not of {run}; name another --output")
 
 
 def _running(launchpad: LaunchPad, run: str) -> str:

@@ -20,10 +20,14 @@ import yaml
 from fireworks import LaunchPad
 from fireworks.core.launchpad import WFLock
 
+from al_workflows.dft.losses import forgive
 from al_workflows.errors import EnvironmentProblem
-from fw_specs.keys import FIRST_CYCLE, RUN
+from fw_specs.keys import DFT, FIRST_CYCLE, RUN, STEP
+from fw_specs.repair import repair
 from launchpad.settings import Source, write_worker_config
 
+#: how the names of this machine's workers begin
+PREFIX = f"alflow-{socket.gethostname()}-"
 #: s after which a workflow's lock counts as left behind; an update takes milliseconds
 LOCK_PATIENCE = 5
 #: goes on until it is ended, looking once a second for what has become ready
@@ -100,33 +104,37 @@ def put_back(launchpad: LaunchPad, run: str, names: list[str]) -> list[int]:
     _, lost, _ = launchpad.detect_lostruns(
         expiration_secs=0, rerun=True, refresh=True, query=of_run, launch_query=where
     )
+    stopped = {"fw_id": {"$in": list(lost)}, f"spec.{STEP}": DFT}
+    for firework in launchpad.fireworks.find(stopped, {"spec._launch_dir": 1}):
+        forgive(Path(firework["spec"]["_launch_dir"]))
     return list(lost)
 
 
 def put_back_orphans(launchpad: LaunchPad, run: str) -> list[int]:
     """Make ready what workers of this machine held whose starter was killed before it could put it back."""
     names = launchpad.launches.distinct("fworker.name", {"state": "RUNNING"})
-    prefix = _worker_name(0)[:-1]
-    mine = [name for name in names if name.startswith(prefix) and not _is_alive(int(name.removeprefix(prefix)))]
-    if not mine:
-        return []
+    here = [name for name in names if name.startswith(PREFIX)]
+    dead = [name for name in here if name != _worker_name(int(name.removeprefix(PREFIX).partition("-")[0]))]
+    return put_back(launchpad, run, dead) if dead else []
+
+
+def mend(launchpad: LaunchPad, run: str) -> list[str]:
+    """Free the run of a lock and of half-made followers that a killed worker left; what was done, in words."""
     with _holding_lock(launchpad, run):
-        pass  # a lock that one of them left is gone now
-    return put_back(launchpad, run, mine)
+        pass  # a lock that was left is gone now: FireWorks holds one for milliseconds
+    done = repair(launchpad, run)
+    lost = put_back_orphans(launchpad, run)
+    return [*done, *(f"Firework {fw_id} is run again: its worker was lost" for fw_id in lost)]
 
 
 def _worker_name(pid: int) -> str:
-    return f"alflow-{socket.gethostname()}-{pid}"
-
-
-def _is_alive(pid: int) -> bool:
+    """The name of the workers that the process ``pid`` starts: process numbers come again, start times do not."""
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+        # the fields behind the command, which may hold blanks; the 20th of them is the start time in clock ticks
+        started = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    except OSError:
+        started = "ended"
+    return f"{PREFIX}{pid}-{started}"
 
 
 @contextmanager

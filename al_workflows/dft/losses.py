@@ -45,6 +45,12 @@ def lost_attempts(directory: Path) -> list[Path]:
     return sorted(found, key=lambda place: (len(place.name), place.name))
 
 
+def forgive(directory: Path) -> None:
+    """Note of the attempts below ``directory`` that they were stopped on purpose: they no longer count as lost."""
+    for place in lost_attempts(directory):
+        write_atomically(place / OUTCOME_FILE, json.dumps({"status": "interrupted"}), durable=False)
+
+
 def abandoned(request: Request, dft: DftSpec, directory: Path, max_losses: int) -> Label | None:
     """A ``crashed`` label for a point that was lost ``max_losses`` times or more; None for any other.
 

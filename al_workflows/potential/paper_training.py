@@ -52,4 +52,4 @@ def paper_fit(problem: Problem, start: FloatArray, spec: PaperTrainingSpec) -> F
         scheduler.step()
         if not math.isfinite(float(loss)):
             break
-    return Fit(best, epochs, True)
+    return Fit(best, epochs, math.isfinite(float(loss)))

@@ -46,6 +46,7 @@ def stop(data: DataOption = None) -> None:
     local = _local(data)
     local.stop()
     _print(local.status())
+    print("  `alflow` starts it again by itself; lpad and rlaunch wait for it: `alflow db start`")
 
 
 @app.command(epilog="Example:  [cyan]alflow db status && echo it runs[/cyan]")

@@ -25,7 +25,7 @@ def demo(
 
     from al_workflows.analysis.baseline import relax_directly
     from al_workflows.analysis.figures import convergence_figure
-    from al_workflows.preflight import prepare, prepare_structure, writable_directory
+    from al_workflows.preflight import claimed_directory, prepare, prepare_structure, writable_directory
     from al_workflows.results import write_result
     from launchpad.cli.text import summary
     from launchpad.examples import copy_example
@@ -37,7 +37,7 @@ def demo(
     spec = prepared.spec.model_copy(update={"name": time.strftime("demo-%Y%m%d-%H%M%S")})
     prepared = prepare_structure(spec, prepared.start)
     target = spec.target_fmax or 0.03
-    place = writable_directory(output / prepared.run)
+    place = claimed_directory(output / prepared.run, prepared.run)
     print(f"Relaxing {prepared.start.symbols} to {target} eV/Å; EMT stands in for DFT.")
     result = through_fireworks(prepared, place, workers=1, launchpad_file=launchpad_file)
     write_result(result, place)

@@ -76,13 +76,16 @@ def _wide_console() -> Console:
     from rich.console import Console
 
     width = Console().width
-    return Console(highlight=False, width=max(width, TABLE_WIDTH))
+    return Console(highlight=False, markup=False, width=max(width, TABLE_WIDTH))
 
 
 def _status_table(found: list[RunStatus]) -> Table:
     from rich.table import Table
+    from rich.text import Text
 
-    table = Table("run", "state", box=None, header_style="bold")
+    table = Table(box=None, header_style="bold")
+    table.add_column("run", no_wrap=True)
+    table.add_column("state", no_wrap=True)
     for column in ("cycles", "DFT calls", "fmax (eV/Å)", "target", "energy (eV)"):
         table.add_column(column, justify="right")
     table.add_column("Fireworks")
@@ -90,7 +93,7 @@ def _status_table(found: list[RunStatus]) -> Table:
         fireworks = ", ".join(f"{number} {state}" for state, number in sorted(one.fireworks.items()))
         table.add_row(
             one.run,
-            f"[green]{one.state.value}" if one.state.value == "CONVERGED" else one.state.value,
+            Text(one.state.value, style="green" if one.state.value == "CONVERGED" else ""),
             str(one.cycles),
             str(one.dft_calls),
             _number(one.fmax),
@@ -103,21 +106,22 @@ def _status_table(found: list[RunStatus]) -> Table:
 
 def _ledger(one: RunStatus, labels: tuple[Label, ...]) -> Table:
     from rich.table import Table
+    from rich.text import Text
 
     from al_workflows.structures import max_force
 
     table = Table("single point", "status", "asked by", "because", title=one.run, box=None, header_style="bold")
-    for column in ("σ_F", "E model", "E DFT", "fmax", "s"):
+    for column in ("σ_F (eV/Å)", "E model (eV)", "E DFT (eV)", "fmax (eV/Å)", "time (s)"):
         table.add_column(column, justify="right")
     for label in labels:
         request = label.request
         fmax = max_force(label.atoms, label.forces) if label.forces is not None else None
-        why = request.reason if label.ok else f"{request.reason}; [red]{label.cause}[/red] ({label.directory})"
+        why = request.reason if label.ok else f"{request.reason}; {label.cause} ({label.directory})"
         table.add_row(
             label.key.partition("/")[2],
-            label.status.value if label.ok else f"[red]{label.status.value}",
+            Text(label.status.value, style="" if label.ok else "red"),
             request.strategy,
-            why,
+            Text(why, style="" if label.ok else "red"),
             _number(request.uncertainty),
             _number(request.predicted_energy),
             _number(label.energy),

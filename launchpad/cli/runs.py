@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -32,10 +33,13 @@ def example(
 
 def validate(spec: SpecArgument) -> None:
     """Check a run file, its structure, the elements and the DFT code; compute and store nothing."""
-    from al_workflows.preflight import prepare
+    from al_workflows.preflight import fixed_atoms, prepare
 
     prepared = prepare(spec)
-    print(f"{spec} is valid: run {prepared.run}, {len(prepared.start)} atoms ({prepared.start.symbols})")
+    start, pbc = prepared.start, "".join("FT"[int(periodic)] for periodic in prepared.start.pbc)
+    print(f"{spec} is valid: run {prepared.run}")
+    print(f"  {start.symbols}: {len(start)} atoms, {fixed_atoms(start)} fixed, periodic {pbc}")
+    print(f"  {prepared.spec.simulation.kind}, query {prepared.spec.query.kind}, DFT by {prepared.spec.dft.kind}")
 
 
 def submit(
@@ -46,20 +50,22 @@ def submit(
     launchpad_file: LaunchpadOption = None,
 ) -> None:
     """Put a run into the database, for any `rlaunch` or `qlaunch` to work on."""
-    from al_workflows.preflight import prepare, writable_directory
+    from al_workflows.preflight import prepare
     from launchpad.runs import submit_run
-    from launchpad.settings import connect, resolve
+    from launchpad.settings import connect, resolve, write_worker_config
 
     prepared = prepare(spec)
     source = resolve(launchpad_file)
     launchpad = connect(source)
-    place = writable_directory(directory / prepared.run)
-    submit_run(launchpad, prepared, place)
+    submit_run(launchpad, prepared, directory / prepared.run)
     print(f"submitted {prepared.run} to {source.address}")
-    print(f"  its Fireworks will run in {place}")
-    file = source.local.launchpad_file() if source.local else launchpad_file
-    option = f"-l {file} " if file else ""
-    print(f"  work on it:  rlaunch {option}rapidfire --nlaunches infinite --sleep 1")
+    print(f"  it will run in {(directory / prepared.run).resolve()} and leave result.json there")
+    if launchpad_file is None:
+        # FireWorks' own commands do not know where we look for the database
+        write_worker_config(directory, source)
+        print(f"  work on it:  cd {directory} && rlaunch rapidfire --nlaunches infinite --sleep 1")
+    else:
+        print(f"  work on it:  rlaunch -l {launchpad_file} rapidfire --nlaunches infinite --sleep 1")
     print(f"  look at it:  alflow status {prepared.run}")
 
 
@@ -79,21 +85,20 @@ def run(
 
     Writes result.json, final.extxyz and labels.extxyz. Exit code 0: converged; 1: ended without converging.
     """
-    from al_workflows.preflight import prepare, writable_directory
+    from al_workflows.preflight import claimed_directory, prepare
     from al_workflows.results import write_result
     from launchpad.cli.text import summary
-    from launchpad.runs import refuse_foreign_output
 
     prepared = prepare(spec)
     output = output or Path("alflow-runs") / prepared.run
-    refuse_foreign_output(output, prepared.run)
-    output = writable_directory(output)
+    output = claimed_directory(output, prepared.run)
     result = (
         _in_process(prepared, output) if in_process else through_fireworks(prepared, output, workers, launchpad_file)
     )
     write_result(result, output)
     print(summary(result))
-    print(f"Written to {output}: result.json, final.extxyz, labels.extxyz")
+    files = ["result.json"] + (["final.extxyz", "labels.extxyz"] if result.answer is not None else [])
+    print(f"Written to {output}: {', '.join(files)}")
     if result.verdict.kind.value != "CONVERGED":
         raise typer.Exit(NOT_CONVERGED)
 
@@ -105,13 +110,19 @@ def through_fireworks(prepared: PreparedRun, output: Path, workers: int, launchp
     from launchpad.runs import work_off
     from launchpad.settings import connect, resolve
 
+    # the end of a job's time is treated as Ctrl-C is: what was under way is put back
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     source = resolve(launchpad_file)
     with Progress(prepared.spec.target_fmax) as progress:
         progress.activity(f"connecting to {source.address}")
         launchpad = connect(source)
-        if not submit_to(launchpad, prepared.spec, prepared.start, output / "work"):
+        if not submit_to(launchpad, prepared.spec, prepared.start, output):
             progress.say(f"{prepared.run} is in {source.address} already: going on with it")
-        return work_off(launchpad, source, prepared.run, workers, progress.cycle, progress.activity)
+        try:
+            return work_off(launchpad, source, prepared.run, workers, progress.cycle, progress.activity)
+        except KeyboardInterrupt:
+            progress.say(f"{prepared.run} is interrupted; the same command goes on with it")
+            raise
 
 
 def _in_process(prepared: PreparedRun, output: Path) -> RunResult:
@@ -120,6 +131,4 @@ def _in_process(prepared: PreparedRun, output: Path) -> RunResult:
 
     with Progress(prepared.spec.target_fmax) as progress:
         progress.activity("running in this process")
-        return offline.run(
-            prepared.spec, prepared.start, output / "work", listener=lambda cycle, _: progress.cycle(cycle)
-        )
+        return offline.run(prepared.spec, prepared.start, output, listener=lambda cycle, _: progress.cycle(cycle))

@@ -16,7 +16,7 @@ class Progress:
     """A line for each finished cycle, and below them what is going on (on a terminal only)."""
 
     def __init__(self, target: float | None) -> None:
-        self._console = Console(highlight=False)
+        self._console = Console(highlight=False, markup=False)
         self._status = self._console.status("starting")
         self._target = target
         self._calls = 0

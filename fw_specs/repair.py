@@ -1,0 +1,53 @@
+"""What a worker that was killed between FireWorks' two writes leaves behind, and how it is put right.
+
+FireWorks stores new Fireworks first and the workflow that names them second. In between, the Fireworks are orphans that
+a worker would take and never finish, and the one that appended them is COMPLETED without its followers.
+"""
+
+from __future__ import annotations
+
+from fireworks import LaunchPad
+
+from al_workflows.records import VerdictKind
+from fw_specs import links
+from fw_specs.keys import CHECK, CYCLE, QUERY, RUN, STEP
+from fw_specs.store import Store
+
+
+def repair(launchpad: LaunchPad, run: str) -> list[str]:
+    """Remove the run's orphans, and run its last query or check again if it lacks its followers.
+
+    Returns what was done, in words. To be called while the run's workflow is locked and nobody submits the run.
+    """
+    done = []
+    named = {fw_id for wf in launchpad.workflows.find({f"metadata.{RUN}": run}, {"nodes": 1}) for fw_id in wf["nodes"]}
+    stored = [fw["fw_id"] for fw in launchpad.fireworks.find({f"spec.{RUN}": run}, {"fw_id": 1})]
+    orphans = [fw_id for fw_id in stored if fw_id not in named]
+    if orphans:
+        launchpad.launches.delete_many({"fw_id": {"$in": orphans}})
+        launchpad.fireworks.delete_many({"fw_id": {"$in": orphans}})
+        done.append(f"removed {len(orphans)} Fireworks that belong to no workflow")
+    for fw_id, step, cycle in _completed(launchpad, run):
+        if _lacks_followers(launchpad, run, fw_id, step, cycle):
+            launchpad.rerun_fw(fw_id)
+            done.append(f"{step} of cycle {cycle} is run again: what it appended was lost")
+    return done
+
+
+def _completed(launchpad: LaunchPad, run: str) -> list[tuple[int, str, int]]:
+    """Fireworks that append others and are done: id, step and cycle, of the last cycle alone."""
+    where = {f"spec.{RUN}": run, f"spec.{STEP}": {"$in": [QUERY, CHECK]}, "state": "COMPLETED"}
+    shown = {"fw_id": 1, f"spec.{STEP}": 1, f"spec.{CYCLE}": 1}
+    found = [(fw["fw_id"], fw["spec"][STEP], fw["spec"][CYCLE]) for fw in launchpad.fireworks.find(where, shown)]
+    last = max((cycle for _, _, cycle in found), default=0)
+    return [one for one in found if one[2] == last]
+
+
+def _lacks_followers(launchpad: LaunchPad, run: str, fw_id: int, step: str, cycle: int) -> bool:
+    store = Store(launchpad.db)
+    if step == QUERY:
+        selection = store.selection(run, cycle)
+        return bool(selection and selection.requests) and not links.has_points(launchpad, fw_id, cycle)
+    closed = store.cycles(run)
+    going_on = len(closed) > cycle and closed[cycle].verdict.kind is VerdictKind.CONTINUE
+    return going_on and not links.has_cycle(launchpad, fw_id, run, cycle + 1)
