@@ -9,6 +9,7 @@ from pathlib import Path
 from ase import Atoms
 
 from al_workflows.dft.settings import check_available
+from al_workflows.dft.spec import resolved
 from al_workflows.errors import EnvironmentProblem, InputError
 from al_workflows.potential import check_elements
 from al_workflows.results import run_id
@@ -42,6 +43,7 @@ def prepare(path: Path) -> PreparedRun:
 
 def prepare_structure(spec: RunSpec, start: Atoms) -> PreparedRun:
     """As :func:`prepare`, for a specification and a structure that are already there."""
+    spec = spec.model_copy(update={"dft": resolved(spec.dft)})
     elements = sorted(set(start.get_chemical_symbols()))
     check_elements(elements, spec.potential)
     check_available(spec.dft, elements)

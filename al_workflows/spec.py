@@ -12,8 +12,6 @@ from typing import Annotated, Any, Literal, Self
 import numpy as np
 import yaml
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     PositiveFloat,
     PositiveInt,
@@ -22,14 +20,16 @@ from pydantic import (
     model_validator,
 )
 
+from al_workflows.dft.spec import AseSpec as AseSpec
+from al_workflows.dft.spec import DftSpec as DftSpec
+from al_workflows.dft.spec import EmtSpec as EmtSpec
+from al_workflows.dft.spec import EspressoSpec as EspressoSpec
+from al_workflows.dft.spec import GpawSpec as GpawSpec
+from al_workflows.dft.spec import SinglePointSpec as SinglePointSpec
+from al_workflows.dft.spec import VaspSpec as VaspSpec
+from al_workflows.dft.spec import beside
 from al_workflows.errors import InputError
-
-
-class Strict(BaseModel):
-    """A frozen model that knows its keys."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
+from al_workflows.strict import Strict as Strict
 
 # --- potential --------------------------------------------------------------------------------------------------
 
@@ -213,44 +213,6 @@ class TerminationSpec(Strict):
     )
 
 
-# --- DFT --------------------------------------------------------------------------------------------------------
-
-
-class SinglePointSpec(Strict):
-    """What every DFT backend shares."""
-
-    timeout: PositiveFloat = Field(4 * 3600.0, description="wall time of one attempt, s")
-    max_attempts: PositiveInt = Field(2, description="attempts after a crash, a time-out or unreadable output")
-    min_distance: float = Field(
-        0.6, ge=0, description="reject before DFT when two atoms are closer than this times their covalent radii"
-    )
-    max_force: PositiveFloat = Field(200.0, description="reject a result with a larger force, eV/Å")
-
-
-class EmtSpec(SinglePointSpec):
-    """Effective medium theory: a fast analytic surface for tests and demonstrations, not DFT."""
-
-    kind: Literal["emt"] = "emt"
-
-
-class GpawSpec(SinglePointSpec):
-    """GPAW; ``parameters`` are its own keywords and go over the defaults below."""
-
-    kind: Literal["gpaw"] = "gpaw"
-    parameters: dict[str, Any] = Field(default_factory=dict)
-
-
-class AseSpec(SinglePointSpec):
-    """Any ASE calculator: ``package.module.Class`` and its keyword arguments."""
-
-    kind: Literal["ase"] = "ase"
-    calculator: str = Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$")
-    arguments: dict[str, Any] = Field(default_factory=dict)
-
-
-DftSpec = Annotated[EmtSpec | GpawSpec | AseSpec, Field(discriminator="kind")]
-
-
 # --- resources --------------------------------------------------------------------------------------------------
 
 
@@ -289,7 +251,7 @@ class RunSpec(Strict):
 
 
 def load_spec(path: Path) -> RunSpec:
-    """The run that the YAML file ``path`` describes, its ``structure`` made absolute relative to the file.
+    """The run that the YAML file ``path`` describes, its paths made absolute relative to the file.
 
     Raises
     ------
@@ -311,7 +273,11 @@ def load_spec(path: Path) -> RunSpec:
         )
     spec = parse_spec(data, source=str(path))
     return spec.model_copy(
-        update={"structure": (path.parent / spec.structure).resolve(), "name": spec.name or path.stem}
+        update={
+            "structure": (path.parent / spec.structure).resolve(),
+            "name": spec.name or path.stem,
+            "dft": beside(spec.dft, path.parent),
+        }
     )
 
 
@@ -327,7 +293,18 @@ def _first_problem(error: ValidationError) -> str:
     problem = error.errors(include_url=False)[0]
     # pydantic names the chosen variant of a union in the path; the user did not write it
     kinds = {"relaxation", "behler_parrinello", "morse", "none", "auto", "levenberg_marquardt", "lbfgs", "paper"}
-    kinds |= {"final", "random", "final_random", "final_uncertainty", "farthest", "emt", "gpaw", "ase"}
+    kinds |= {
+        "final",
+        "random",
+        "final_random",
+        "final_uncertainty",
+        "farthest",
+        "emt",
+        "gpaw",
+        "ase",
+        "espresso",
+        "vasp",
+    }
     where = ".".join(str(part) for part in problem["loc"] if part not in kinds) or "the file"
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
     if problem["type"] == "extra_forbidden":
