@@ -101,6 +101,11 @@ class EspressoBackend:
     def check(self, elements: Collection[str]) -> None:
         """Keywords, executable, and a pseudopotential file for each element."""
         self._check_keywords()
+        self._check_elements(elements)
+        self._files()
+        self.code()
+
+    def _check_elements(self, elements: Collection[str]) -> None:
         for element in sorted(set(elements)):
             if element not in self.pseudopotentials:
                 known = ", ".join(sorted(self.pseudopotentials)) or "none"
@@ -108,8 +113,6 @@ class EspressoBackend:
                     f"`dft.pseudopotentials` names a file for {known} but {element} is in the structure; "
                     f"add {element}: and its .upf file"
                 )
-        self._files()
-        self.code()
 
     def _check_keywords(self) -> None:
         from ase.io.espresso_namelist.keys import pw_keys
@@ -184,6 +187,7 @@ class EspressoBackend:
 
         if atoms.cell.rank < 3:
             raise GeometryRejected("pw.x needs three cell vectors, also where the structure is not periodic")
+        self._check_elements(atoms.get_chemical_symbols())
         expected = {_digest(path, "md5"): path for path in self._files().values()}
         keywords = self.namelists()
         scratch = {"disk_io": "nowf"} if not self.keep_scratch else {}

@@ -110,6 +110,11 @@ class VaspBackend:
                 f"`dft.parameters` is {self.parameters!r} but ASE's Vasp refuses it ({one_line(str(error), 120)}); "
                 "give INCAR keywords in lower case, e.g. encut: 400"
             ) from error
+        self._check_elements(elements)
+        self.potcars()
+        self.code()
+
+    def _check_elements(self, elements: Collection[str]) -> None:
         for element in sorted(set(elements)):
             if element not in self.setups:
                 known = ", ".join(sorted(self.setups)) or "none"
@@ -117,8 +122,6 @@ class VaspBackend:
                     f"`dft.setups` names a POTCAR for {known} but {element} is in the structure; add {element}: "
                     f"and its directory, e.g. {element}: {element}"
                 )
-        self.potcars()
-        self.code()
 
     def code(self) -> str:
         """E.g. ``vasp 6.4.2``; plain ``vasp`` where the run file does not insist on a version."""
@@ -154,6 +157,7 @@ class VaspBackend:
 
         if atoms.cell.rank < 3:
             raise GeometryRejected("VASP needs three cell vectors, also where the structure is not periodic")
+        self._check_elements(atoms.get_chemical_symbols())
         periodic = atoms.copy()
         periodic.pbc = True  # ASE refuses anything else, and VASP knows nothing else
         files = {} if self.keep_scratch else _NO_FILES

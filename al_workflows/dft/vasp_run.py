@@ -37,9 +37,6 @@ class CustodianVasp(Vasp):  # type: ignore[misc]  # ase is untyped
         """Nothing: the POTCARs are given."""
 
     def _build_pp_list(self, atoms: Atoms, setups: Any = None, special_setups: Any = ()) -> list[str]:
-        missing = sorted(set(atoms.get_chemical_symbols()) - set(self._potcars))
-        if missing:
-            raise EnvironmentProblem(f"`dft.setups` has no POTCAR for {missing[0]}; add it")
         return [str(self._potcars[symbol]) for symbol in dict.fromkeys(atoms.get_chemical_symbols())]
 
     def _run(self, command: str | None = None, out: Any = None, directory: str | None = None) -> tuple[int, str]:

@@ -112,12 +112,9 @@ def _ledger(one: RunStatus, labels: tuple[Label, ...]) -> Table:
     for label in labels:
         request = label.request
         fmax = max_force(label.atoms, label.forces) if label.forces is not None else None
-        because = f"; {label.cause}" if label.cause else ""  # of an accepted one: what SCF took to converge
-        why = (
-            f"{request.reason}{because}"
-            if label.ok
-            else f"{request.reason}; [red]{label.cause}[/red] ({label.directory})"
-        )
+        why = request.reason
+        if label.cause:  # of an accepted label: what SCF took to converge
+            why += f"; {label.cause}" if label.ok else f"; [red]{label.cause}[/red] ({label.directory})"
         table.add_row(
             label.key.partition("/")[2],
             label.status.value if label.ok else f"[red]{label.status.value}",
