@@ -44,6 +44,10 @@ _OURS = {"atoms", "command", "directory", "gamma", "kpts", "label", "pp", "resta
 _COSMETIC = {"system", "ncore", "npar", "kpar", "lplane", "nsim", "nwrite"}
 #: ASE's Vasp keeps its keywords by type, and takes whatever it does not know
 _TABLES = ("float", "exp", "string", "int", "bool", "list_int", "list_bool", "list_float", "special", "dict", "input")
+#: VASP's own limit of SCF steps
+DEFAULT_NELM = 60
+#: the last section of a complete OUTCAR
+END = "General timing and accounting"
 LARGE_FILES = ("WAVECAR", "CHGCAR", "CHG", "PROCAR", "vaspwave.h5", "LOCPOT")
 
 
@@ -137,7 +141,7 @@ class VaspBackend:
     def ladder(self) -> tuple[Rung, ...]:
         """More steps of the blocked Davidson scheme; then conjugate gradients; then gentle linear mixing."""
         keywords = self.keywords()
-        steps = max(200, 2 * int(keywords.get("nelm", 60)))
+        steps = max(200, 2 * int(keywords.get("nelm", DEFAULT_NELM)))
         given = {key.lower(): value for key, value in self.parameters.items()}
         rungs = []
         for change in (
@@ -170,9 +174,14 @@ class VaspBackend:
         )
         try:
             computed = evaluate(periodic, calculator)
+        except ScfNotConverged as error:
+            steps = self.keywords().get("nelm", DEFAULT_NELM)
+            raise ScfNotConverged(f"VASP's SCF ended without reaching EDIFF ({steps} steps allowed)") from error
         except (ReadError, FileNotFoundError, StopIteration, ValueError, IndexError, KeyError) as error:
             reason = f"{type(error).__name__}: {one_line(str(error), 160)}"
             raise OutputUnusable(f"VASP's output cannot be read ({reason})") from error
+        if END not in (directory / "OUTCAR").read_text(errors="replace"):
+            raise OutputUnusable("VASP's OUTCAR is cut off: it does not end with the timing")
         if calculator.converged is not True:
             raise ScfNotConverged("VASP's OUTCAR does not say that EDIFF was reached")
         found = str(calculator.version)

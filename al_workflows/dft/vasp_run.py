@@ -72,9 +72,7 @@ def run_vasp(command: str, directory: Path) -> None:
     except ReturnCodeError as error:
         raise explain_exit("VASP", job._vasp_process.returncode, _last_line(directory)) from error
     except CustodianError as error:
-        raise Crashed(
-            f"VASP: {one_line(_last_line(directory), 160)} (custodian: {one_line(str(error), 100)})"
-        ) from error
+        raise Crashed(f"VASP: {_last_line(directory)} (custodian: {type(error).__name__})") from error
     except FileNotFoundError as error:
         if error.filename != words(command)[0]:
             raise
