@@ -31,7 +31,7 @@ from __future__ import annotations
 from importlib.metadata import entry_points
 from typing import Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, ValidationError, model_validator
 
 
 class PluginSettings(BaseModel):
@@ -97,6 +97,16 @@ class PluginSpec(BaseModel):
     def build(self) -> Any:
         """The plug-in, ready for use."""
         return find(self.room, self.kind)(self.settings())
+
+
+def by_kind(plugin: type[PluginSpec]) -> Discriminator:
+    """Chooses the member of a union that answers ``kind``: the built-in of that name, else the plug-in."""
+
+    def variant(value: Any) -> str | None:
+        kind = value.get("kind") if isinstance(value, dict) else getattr(value, "kind", None)
+        return kind if kind is None or kind in plugin.builtin else "plugin"
+
+    return Discriminator(variant)
 
 
 class SimulationPlugin(PluginSpec):

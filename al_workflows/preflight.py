@@ -10,6 +10,7 @@ import numpy as np
 from ase import Atoms
 
 from al_workflows.dft.settings import check_available
+from al_workflows.dft.spec import resolved
 from al_workflows.errors import EnvironmentProblem, InputError
 from al_workflows.files import write_atomically
 from al_workflows.potential import check_elements
@@ -49,6 +50,7 @@ def prepare(path: Path) -> PreparedRun:
 
 def prepare_structure(spec: RunSpec, start: Atoms) -> PreparedRun:
     """As :func:`prepare`, for a specification and a structure that are already there."""
+    spec = spec.model_copy(update={"dft": resolved(spec.dft)})
     elements = sorted(set(start.get_chemical_symbols()))
     check_elements(elements, spec.potential)
     check_available(spec.dft, elements)

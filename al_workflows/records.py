@@ -161,9 +161,10 @@ class Label(Record):
     """The answer to a :class:`Request`.
 
     ``energy`` (eV) and ``forces`` (eV/Å, [N, 3], constraints *not* applied) are None unless ``status`` is ``OK``;
-    ``cause`` is one line that says what went wrong; ``directory`` holds the calculation's files; ``attempts`` counts
-    the times the code was started (0: the structure was rejected before DFT, or the label is that of the same
-    structure and settings in another run, named in ``reused_from``); ``seconds`` is their wall time.
+    ``cause`` is one line that says what went wrong, or, of an accepted label, what it took to make SCF converge (mostly
+    nothing); ``directory`` holds the calculation's files; ``attempts`` counts the times the code was started (0: the
+    structure was rejected before DFT, or the label is that of the same structure and settings in another run, named in
+    ``reused_from``); ``seconds`` is their wall time.
     """
 
     request: Request

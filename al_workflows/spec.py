@@ -7,13 +7,10 @@ forces eV/Å, times s.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Discriminator,
     Field,
     PositiveFloat,
     PositiveInt,
@@ -22,33 +19,15 @@ from pydantic import (
     model_validator,
 )
 
-from al_workflows.plugins import CriterionPlugin, PluginSpec, PriorPlugin, QueryPlugin, SimulationPlugin
-
-
-class Strict(BaseModel):
-    """A frozen model that knows its keys."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _true_is_no_number(cls, data: Any) -> Any:
-        for key, value in data.items() if isinstance(data, dict) else ():
-            field = cls.model_fields.get(key)
-            if isinstance(value, bool) and field is not None and field.annotation is not bool:
-                raise ValueError(f"must not have true or false as `{key}`")
-        return data
-
-
-def _by_kind(plugin: type[PluginSpec]) -> Discriminator:
-    """Chooses the member of a union that answers ``kind``: the built-in of that name, else the plug-in."""
-
-    def variant(value: Any) -> str | None:
-        kind = value.get("kind") if isinstance(value, dict) else getattr(value, "kind", None)
-        return kind if kind is None or kind in plugin.builtin else "plugin"
-
-    return Discriminator(variant)
-
+from al_workflows.dft.spec import AseSpec as AseSpec
+from al_workflows.dft.spec import DftSpec as DftSpec
+from al_workflows.dft.spec import EmtSpec as EmtSpec
+from al_workflows.dft.spec import EspressoSpec as EspressoSpec
+from al_workflows.dft.spec import GpawSpec as GpawSpec
+from al_workflows.dft.spec import SinglePointSpec as SinglePointSpec
+from al_workflows.dft.spec import VaspSpec as VaspSpec
+from al_workflows.plugins import CriterionPlugin, PriorPlugin, QueryPlugin, SimulationPlugin, by_kind
+from al_workflows.strict import Strict as Strict
 
 # --- potential --------------------------------------------------------------------------------------------------
 
@@ -112,7 +91,7 @@ PriorSpec = Annotated[
     Annotated[MorsePriorSpec, Tag("morse")]
     | Annotated[NoPriorSpec, Tag("none")]
     | Annotated[PriorPlugin, Tag("plugin")],
-    _by_kind(PriorPlugin),
+    by_kind(PriorPlugin),
 ]
 
 
@@ -187,7 +166,7 @@ class RelaxationSpec(Strict):
 
 SimulationSpec = Annotated[
     Annotated[RelaxationSpec, Tag("relaxation")] | Annotated[SimulationPlugin, Tag("plugin")],
-    _by_kind(SimulationPlugin),
+    by_kind(SimulationPlugin),
 ]
 
 
@@ -232,7 +211,7 @@ QuerySpec = Annotated[
     | Annotated[FinalUncertaintyQuerySpec, Tag("final_uncertainty")]
     | Annotated[FarthestQuerySpec, Tag("farthest")]
     | Annotated[QueryPlugin, Tag("plugin")],
-    _by_kind(QueryPlugin),
+    by_kind(QueryPlugin),
 ]
 
 
@@ -250,58 +229,6 @@ class TerminationSpec(Strict):
     criteria: tuple[CriterionPlugin, ...] = Field(
         (), description="criteria of other packages, asked before these limits"
     )
-
-
-# --- DFT --------------------------------------------------------------------------------------------------------
-
-
-class SinglePointSpec(Strict):
-    """What every DFT backend shares."""
-
-    timeout: PositiveFloat = Field(4 * 3600.0, description="wall time of one attempt, s")
-    max_attempts: PositiveInt = Field(2, description="attempts after a crash, a time-out or unreadable output")
-    min_distance: float = Field(
-        0.6, ge=0, description="reject before DFT when two atoms are closer than this times their covalent radii"
-    )
-    max_force: PositiveFloat = Field(200.0, description="reject a result with a larger force, eV/Å")
-
-
-class EmtSpec(SinglePointSpec):
-    """Effective medium theory: a fast analytic surface for tests and demonstrations, not DFT."""
-
-    kind: Literal["emt"] = "emt"
-
-
-class GpawSpec(SinglePointSpec):
-    """GPAW; ``parameters`` are its own keywords and go over the defaults below."""
-
-    kind: Literal["gpaw"] = "gpaw"
-    parameters: dict[str, Any] = Field(default_factory=dict)
-
-
-class AseSpec(SinglePointSpec):
-    """Any ASE calculator: ``package.module.Class`` and its keyword arguments."""
-
-    kind: Literal["ase"] = "ase"
-    calculator: str = Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$")
-    arguments: dict[str, Any] = Field(default_factory=dict)
-
-
-class DftPlugin(PluginSpec, SinglePointSpec):
-    """A DFT code that another package brings."""
-
-    model_config = ConfigDict(extra="allow", frozen=True, allow_inf_nan=False)
-    room: ClassVar[str] = "dft"
-    builtin: ClassVar[tuple[str, ...]] = ("emt", "gpaw", "ase")
-
-
-DftSpec = Annotated[
-    Annotated[EmtSpec, Tag("emt")]
-    | Annotated[GpawSpec, Tag("gpaw")]
-    | Annotated[AseSpec, Tag("ase")]
-    | Annotated[DftPlugin, Tag("plugin")],
-    _by_kind(DftPlugin),
-]
 
 
 # --- resources --------------------------------------------------------------------------------------------------

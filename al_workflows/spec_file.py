@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from al_workflows.dft.spec import beside
 from al_workflows.errors import InputError
 from al_workflows.plugins import PluginSpec
 from al_workflows.spec import RunSpec
@@ -37,7 +38,7 @@ _Loader.add_implicit_resolver(
 
 
 def load_spec(path: Path) -> RunSpec:
-    """The run that the YAML file ``path`` describes, its ``structure`` made absolute relative to the file.
+    """The run that the YAML file ``path`` describes, its paths made absolute relative to the file.
 
     Raises
     ------
@@ -61,7 +62,9 @@ def load_spec(path: Path) -> RunSpec:
         # a file may be called anything; a run's name is part of directories and of FireWorks' names
         data["name"] = re.sub(r"[^A-Za-z0-9_.-]+", "-", path.stem).strip("-._")[:80] or "run"
     spec = parse_spec(data, source=str(path))
-    return spec.model_copy(update={"structure": (path.parent / spec.structure).resolve()})
+    return spec.model_copy(
+        update={"structure": (path.parent / spec.structure).resolve(), "dft": beside(spec.dft, path.parent)}
+    )
 
 
 def parse_spec(data: dict[str, Any], source: str = "run") -> RunSpec:

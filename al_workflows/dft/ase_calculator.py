@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from al_workflows.dft.backend import Computed, distribution_version, evaluate, one_line
+from al_workflows.dft.backend import Computed, Rung, distribution_version, evaluate, one_line
 from al_workflows.errors import EnvironmentProblem, InputError
 
 if TYPE_CHECKING:
@@ -73,6 +73,10 @@ class AseBackend:
         package = self.calculator.partition(".")[0]
         version = distribution_version(package)
         return f"{self.calculator} ({package} {version})" if version else self.calculator
+
+    def ladder(self) -> tuple[Rung, ...]:
+        """None."""
+        return ()
 
     def compute(self, atoms: Atoms, directory: Path) -> Computed:
         """Energy and raw forces; a calculator that writes files does so in its working directory."""

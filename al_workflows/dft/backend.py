@@ -7,16 +7,58 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from al_workflows.records import LabelStatus
+
 if TYPE_CHECKING:
     from ase import Atoms
 
 
-class ScfNotConverged(Exception):
-    """The code did not reach self-consistency; its text is one line with the numbers."""
+class Unsuccessful(Exception):
+    """A calculation that gave no numbers worth having; its text is one line with the reason."""
+
+    status = LabelStatus.CRASHED
 
 
-class GeometryRejected(Exception):
-    """The code refused the structure; its text is one line with the reason."""
+class ScfNotConverged(Unsuccessful):
+    """The code did not reach self-consistency."""
+
+    status = LabelStatus.SCF_NOT_CONVERGED
+
+
+class GeometryRejected(Unsuccessful):
+    """The code refused the structure."""
+
+    status = LabelStatus.GEOMETRY_REJECTED
+
+
+class OutOfTime(Unsuccessful):
+    """The code stopped at a time limit of its own."""
+
+    status = LabelStatus.TIMED_OUT
+
+
+class Crashed(Unsuccessful):
+    """The code stopped with an error."""
+
+    status = LabelStatus.CRASHED
+
+
+class OutputUnusable(Unsuccessful):
+    """The code's output is not complete, or does not belong to what it was asked."""
+
+    status = LabelStatus.UNREADABLE
+
+
+@dataclass(frozen=True)
+class Rung:
+    """Settings for another attempt after SCF did not converge: ``changes`` replaces fields of the backend.
+
+    A rung may change only how self-consistency is reached (mixing, algorithm, number of steps), never what is solved
+    nor how accurately: its numbers go under the same settings' hash. ``note`` says what it changes.
+    """
+
+    note: str
+    changes: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -43,8 +85,11 @@ class Backend(Protocol):
     def code(self) -> str:
         """The code and its version, without importing it; EnvironmentProblem if it is not installed."""
 
+    def ladder(self) -> tuple[Rung, ...]:
+        """What to try, in this order, when SCF does not converge; empty if nothing is known."""
+
     def compute(self, atoms: Atoms, directory: Path) -> Computed:
-        """Energy and raw forces of ``atoms``; ScfNotConverged, GeometryRejected, or any exception: a crash."""
+        """Energy and raw forces of ``atoms``; Unsuccessful, or any other exception: a crash."""
 
 
 def evaluate(atoms: Atoms, calculator: Any) -> Computed:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from al_workflows.dft.backend import Computed, distribution_version, evaluate
+from al_workflows.dft.backend import Computed, Rung, distribution_version, evaluate
 from al_workflows.errors import InputError
 
 if TYPE_CHECKING:
@@ -36,6 +36,10 @@ class EmtBackend:
     def code(self) -> str:
         """E.g. ``ase-emt 3.29.0``."""
         return f"ase-emt {distribution_version('ase')}"
+
+    def ladder(self) -> tuple[Rung, ...]:
+        """None."""
+        return ()
 
     def compute(self, atoms: Atoms, directory: Path) -> Computed:
         """Energy and raw forces; writes no files."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from al_workflows.dft.backend import (
     Computed,
     GeometryRejected,
+    Rung,
     ScfNotConverged,
     distribution_version,
     evaluate,
@@ -30,6 +31,8 @@ DEFAULTS: dict[str, Any] = {
     "occupations": {"name": "methfessel-paxton", "order": 1, "width": 0.2},
 }
 TEXT_FILE = "gpaw.txt"
+#: SCF steps of another attempt; GPAW's default is 333 or fewer
+MORE_STEPS = 500
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,19 @@ class GpawBackend:
             )
         setups = distribution_version("gpaw-data")
         return f"gpaw {version}" + (f", gpaw-data {setups}" if setups else "")
+
+    def ladder(self) -> tuple[Rung, ...]:
+        """Davidson with more steps; then gentler mixing too. GPAW's thresholds stay as they are."""
+        patient = {
+            **self.parameters,
+            "maxiter": max(MORE_STEPS, 2 * int(self.parameters.get("maxiter", 0))),
+            "eigensolver": {"name": "dav", "niter": 3},
+        }
+        gentle = {**patient, "mixer": {"backend": "pulay", "beta": 0.02, "nmaxold": 5, "weight": 100.0}}
+        return (
+            Rung(f"Davidson and {patient['maxiter']} steps", {"parameters": patient}),
+            Rung(f"mixer beta 0.02, Davidson and {patient['maxiter']} steps", {"parameters": gentle}),
+        )
 
     def compute(self, atoms: Atoms, directory: Path) -> Computed:
         """Force-consistent (free) energy and raw forces; GPAW's log goes to ``gpaw.txt``."""

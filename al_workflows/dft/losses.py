@@ -32,11 +32,13 @@ def claim_attempt(directory: Path) -> Path:
             return place
 
 
-def close_attempt(place: Path, status: LabelStatus, cause: str, seconds: float) -> None:
-    """Note in ``place`` that its attempt has ended, and how; without this note it counts as lost."""
-    write_atomically(
-        place / OUTCOME_FILE, json.dumps({"status": status.value, "cause": cause, "seconds": seconds}), durable=False
-    )
+def close_attempt(place: Path, status: LabelStatus, cause: str, seconds: float, note: str = "") -> None:
+    """Note in ``place`` that its attempt has ended, and how; without this file it counts as lost.
+
+    ``note`` says which settings were not those of the run file.
+    """
+    content = {"status": status.value, "cause": cause, "seconds": seconds} | ({"note": note} if note else {})
+    write_atomically(place / OUTCOME_FILE, json.dumps(content), durable=False)
 
 
 def lost_attempts(directory: Path) -> list[Path]:

@@ -9,11 +9,13 @@ from typing import Any
 from al_workflows.dft.ase_calculator import AseBackend
 from al_workflows.dft.backend import Backend
 from al_workflows.dft.emt import EmtBackend
+from al_workflows.dft.espresso import EspressoBackend
 from al_workflows.dft.gpaw import GpawBackend
+from al_workflows.dft.vasp import VaspBackend
 
 #: ``kind`` of the settings → backend; its fields are the settings that ``SinglePointSpec`` does not have
 BACKENDS: Mapping[str, Callable[..., Backend]] = MappingProxyType(
-    {"emt": EmtBackend, "gpaw": GpawBackend, "ase": AseBackend}
+    {"emt": EmtBackend, "gpaw": GpawBackend, "espresso": EspressoBackend, "vasp": VaspBackend, "ase": AseBackend}
 )
 
 

@@ -47,7 +47,7 @@ def _restore_pythonpath(pythonpath: str | None) -> None:
 
 
 def _result(request: dict[str, Any], directory: Path) -> dict[str, Any]:
-    from al_workflows.dft.backend import GeometryRejected, ScfNotConverged, one_line
+    from al_workflows.dft.backend import Unsuccessful, one_line
     from al_workflows.dft.registry import make_backend
     from al_workflows.errors import EnvironmentProblem, InputError
     from al_workflows.records import atoms_from_dict
@@ -55,10 +55,8 @@ def _result(request: dict[str, Any], directory: Path) -> dict[str, Any]:
     try:
         backend = make_backend(request["kind"], request["settings"])
         computed = backend.compute(atoms_from_dict(request["atoms"]), directory)
-    except ScfNotConverged as error:
-        return _said("scf_not_converged", error)
-    except GeometryRejected as error:
-        return _said("geometry_rejected", error)
+    except Unsuccessful as error:
+        return _said(error.status.value, error)
     except InputError as error:
         return _said("input", error)
     except EnvironmentProblem as error:

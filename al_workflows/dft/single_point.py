@@ -7,11 +7,12 @@ import json
 import logging
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from al_workflows.dft.acceptance import Judged, geometry_gate, judge
-from al_workflows.dft.backend import Computed, ScfNotConverged, distribution_version, evaluate, one_line
+from al_workflows.dft.backend import Computed, Rung, ScfNotConverged, distribution_version, evaluate, one_line
 from al_workflows.dft.label_file import find_label, write_label
 from al_workflows.dft.losses import claim_attempt, close_attempt
 from al_workflows.dft.process import Failed, attempt
@@ -28,9 +29,9 @@ def single_point(request: Request, dft: DftSpec, directory: Path) -> Label:
     """Energy and raw forces of ``request.atoms``, or the reason why there are none.
 
     A point that has finished in ``directory`` is not computed again. A structure that passes the geometry gate is
-    given to the code in a process of its own, in ``attempt_<n>`` below ``directory``; a crash, a time-out and unusable
-    output are tried again, a structure that was rejected or did not converge is not. The label is in
-    ``directory/label.json`` when this returns.
+    given to the code in a process of its own, in ``attempt_<n>`` below ``directory``. A crash, a time-out and unusable
+    output are tried again as they were, an SCF cycle that did not converge with the next rung of the code's ladder; a
+    structure that was rejected is not. The label is in ``directory/label.json`` when this returns.
 
     Parameters
     ----------
@@ -46,7 +47,8 @@ def single_point(request: Request, dft: DftSpec, directory: Path) -> Label:
     -------
     Label
         ``energy`` (eV) is the one whose derivative the forces are, i.e. with smeared occupations the free energy.
-        ``seconds`` is the wall time of all attempts.
+        ``seconds`` is the wall time of all attempts. ``cause`` of an accepted one is empty, or says what it took to
+        make SCF converge.
 
     Raises
     ------
@@ -62,22 +64,28 @@ def single_point(request: Request, dft: DftSpec, directory: Path) -> Label:
         logger.info("%s: taken from %s", request.key, directory)
         return found
 
-    attempts, seconds = 0, 0.0
+    backend = backend_for(dft)
+    attempts, failures, seconds = 0, 0, 0.0
+    rungs, tried = list(backend.ladder()[: dft.scf_retries]), list[Rung]()
     problem = geometry_gate(request.atoms, dft)
     judged = Judged(LabelStatus.GEOMETRY_REJECTED, one_line(problem or ""))
-    while problem is None and attempts < dft.max_attempts:
+    while problem is None:
         attempts += 1
         place = claim_attempt(directory)
         start = time.monotonic()
-        answer = attempt(dft.kind, own_settings(dft), request.atoms, place, dft.timeout)
+        settings = own_settings(dft) | (tried[-1].changes if tried else {})
+        judged = _judged(attempt(dft.kind, settings, request.atoms, place, dft.timeout), request, dft)
         elapsed = time.monotonic() - start
-        judged = _judged(answer, request, dft)
-        close_attempt(place, judged.status, judged.cause, elapsed)
+        close_attempt(place, judged.status, judged.cause, elapsed, note=tried[-1].note if tried else "")
         seconds += elapsed
-        if judged.status not in _WORTH_RETRYING:
+        if judged.status is LabelStatus.SCF_NOT_CONVERGED and rungs:
+            tried.append(rungs.pop(0))
+        elif judged.status in _WORTH_RETRYING and failures + 1 < dft.max_attempts:
+            failures += 1
+        else:
             break
         logger.warning("%s: attempt %d: %s: %s (%s)", request.key, attempts, judged.status, judged.cause, place)
-    label = _label(request, judged, directory, seconds, attempts, backend_for(dft).code(), dft_hash(dft))
+    label = _label(request, _noted(judged, tried), directory, seconds, attempts, backend_for(dft).code(), dft_hash(dft))
     write_label(label, dft, directory)
     return label
 
@@ -129,6 +137,15 @@ def _judged(answer: Computed | Failed, request: Request, limit: SinglePointSpec)
     if isinstance(answer, Failed):
         return Judged(answer.status, answer.cause)
     return judge(answer, request.atoms, limit)
+
+
+def _noted(judged: Judged, tried: list[Rung]) -> Judged:
+    """``judged`` with what was changed to make SCF converge, whether it did or not."""
+    if not tried:
+        return judged
+    if judged.status is LabelStatus.OK:
+        return replace(judged, cause=f"SCF converged only with {tried[-1].note}")
+    return replace(judged, cause=one_line(f"{judged.cause} (tried too: {'; '.join(rung.note for rung in tried)})"))
 
 
 def _label(

@@ -116,7 +116,9 @@ def _ledger(one: RunStatus, labels: tuple[Label, ...]) -> Table:
     for label in labels:
         request = label.request
         fmax = max_force(label.atoms, label.forces) if label.forces is not None else None
-        why = request.reason if label.ok else f"{request.reason}; {label.cause} ({label.directory})"
+        why = request.reason + (f"; {label.cause}" if label.cause else "")
+        if not label.ok:  # of an accepted label, the cause is what SCF took to converge
+            why += f" ({label.directory})"
         table.add_row(
             label.key.partition("/")[2],
             Text(label.status.value, style="" if label.ok else "red"),

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from ase import Atoms
 
+from al_workflows.dft.gpaw import GpawBackend
 from al_workflows.dft.settings import check_available
 from al_workflows.dft.single_point import single_point
 from al_workflows.errors import EnvironmentProblem, InputError
@@ -43,10 +44,26 @@ def test_forces_are_the_derivative_of_the_energy(tmp_path):
 
 
 def test_scf_that_does_not_converge(tmp_path):
-    label = single_point(request(), GpawSpec(parameters={**QUICK, "maxiter": 3}), tmp_path)
+    spec = GpawSpec(parameters={**QUICK, "maxiter": 3}, scf_retries=0)
+    label = single_point(request(), spec, tmp_path)
     assert label.status is LabelStatus.SCF_NOT_CONVERGED
     assert label.cause.startswith("GPAW's SCF cycle did not converge in 3 iterations (energy -")
     assert label.attempts == 1
+
+
+def test_scf_that_converges_with_another_rung_of_the_ladder(tmp_path):
+    easy = single_point(request(), GpawSpec(parameters=QUICK), tmp_path / "easy")
+    label = single_point(request(), GpawSpec(parameters={**QUICK, "maxiter": 3}), tmp_path / "hard")
+    assert label.ok
+    assert label.attempts == 2
+    assert label.cause == "SCF converged only with Davidson and 500 steps"
+    assert label.energy == pytest.approx(easy.energy, abs=1e-3)
+    assert np.abs(label.forces - easy.forces).max() < 0.01
+
+
+def test_every_rung_is_one_that_gpaw_takes():
+    for rung in GpawBackend().ladder():
+        GpawBackend(**rung.changes).check(["Cu"])
 
 
 def test_geometries_that_gpaw_refuses(tmp_path):

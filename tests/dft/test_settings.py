@@ -18,7 +18,9 @@ def gpaw_1(monkeypatch):
 
 
 def test_limits_do_not_enter_the_hash():
-    assert dft_hash(EmtSpec()) == dft_hash(EmtSpec(timeout=1, max_attempts=9, min_distance=0, max_force=1))
+    assert dft_hash(EmtSpec()) == dft_hash(
+        EmtSpec(timeout=1, max_attempts=9, scf_retries=9, min_distance=0, max_force=1)
+    )
 
 
 def test_whatever_changes_numbers_enters_the_hash(gpaw_1, monkeypatch):
@@ -47,7 +49,7 @@ def test_a_default_written_out_is_the_same_setting(gpaw_1):
 def test_every_setting_has_one_place():
     spec = AseSpec(calculator=LJ, arguments={"sigma": 2.0})
     assert own_settings(spec) == {"calculator": LJ, "arguments": {"sigma": 2.0}}
-    assert set(limits(spec)) == {"timeout", "max_attempts", "min_distance", "max_force"}
+    assert set(limits(spec)) == {"timeout", "max_attempts", "scf_retries", "min_distance", "max_force"}
     assert {*own_settings(spec), *limits(spec), "kind"} == set(AseSpec.model_fields)
 
 

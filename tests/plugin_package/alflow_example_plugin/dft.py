@@ -8,7 +8,7 @@ from ase import Atoms
 from ase.calculators.lj import LennardJones
 from pydantic import PositiveFloat
 
-from al_workflows.dft.backend import Computed, evaluate
+from al_workflows.dft.backend import Computed, Rung, evaluate
 from al_workflows.plugins import PluginSettings
 
 
@@ -32,6 +32,9 @@ class LennardJonesBackend:
 
     def code(self) -> str:
         return "alflow-example-plugin 1.0"
+
+    def ladder(self) -> tuple[Rung, ...]:
+        return ()
 
     def compute(self, atoms: Atoms, directory: Path) -> Computed:
         calculator = LennardJones(sigma=self._settings.sigma, epsilon=self._settings.epsilon, rc=6.0, smooth=True)
