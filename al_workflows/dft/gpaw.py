@@ -96,7 +96,7 @@ class GpawBackend:
         patient = {
             **self.parameters,
             "maxiter": max(MORE_STEPS, 2 * int(self.parameters.get("maxiter", 0))),
-            "eigensolver": {"name": "dav", "niter": 3},
+            "eigensolver": {"name": "davidson", "niter": 3},
         }
         gentle = {**patient, "mixer": {"backend": "pulay", "beta": 0.02, "nmaxold": 5, "weight": 100.0}}
         return (

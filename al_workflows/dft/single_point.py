@@ -59,12 +59,12 @@ def single_point(request: Request, dft: DftSpec, directory: Path) -> Label:
         The settings cannot be carried out.
     """
     directory = directory.resolve()
+    backend, settings_hash = backend_for(dft), dft_hash(dft)  # before anything is computed: they fail where data lacks
     found = find_label(request, dft, directory)
     if found is not None:
         logger.info("%s: taken from %s", request.key, directory)
         return found
 
-    backend = backend_for(dft)
     attempts, failures, seconds = 0, 0, 0.0
     rungs, tried = list(backend.ladder()[: dft.scf_retries]), list[Rung]()
     problem = geometry_gate(request.atoms, dft)
@@ -85,7 +85,7 @@ def single_point(request: Request, dft: DftSpec, directory: Path) -> Label:
         else:
             break
         logger.warning("%s: attempt %d: %s: %s (%s)", request.key, attempts, judged.status, judged.cause, place)
-    label = _label(request, _noted(judged, tried), directory, seconds, attempts, backend_for(dft).code(), dft_hash(dft))
+    label = _label(request, _noted(judged, tried), directory, seconds, attempts, backend.code(), settings_hash)
     write_label(label, dft, directory)
     return label
 

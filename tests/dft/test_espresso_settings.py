@@ -15,7 +15,8 @@ from al_workflows.dft.espresso_output import parse_output
 from al_workflows.dft.settings import backend_for
 from al_workflows.dft.spec import beside, resolved
 from al_workflows.errors import EnvironmentProblem, InputError
-from al_workflows.spec import EspressoSpec, load_spec, parse_spec
+from al_workflows.spec import EspressoSpec
+from al_workflows.spec_file import load_spec, parse_spec
 
 FILES = {"Cu": "Cu.upf", "C": "C.upf"}
 
