@@ -112,6 +112,17 @@ def test_a_stall_is_seen_after_as_many_idle_cycles_as_allowed() -> None:
         assert steps.check(spec, now).kind is expected
 
 
+def test_a_stall_names_what_failed_on_the_way() -> None:
+    failed = label(slab(), cycle=2, status=LabelStatus.GEOMETRY_REJECTED)
+    past = history([1.0, 0.2, None, 0.3], [0.0, -1.0, None, -1.0])
+    spec = run_spec(termination={"stall_cycles": 3})
+    verdict = steps.check(spec, Progress(4, EMPTY, (), None, (label(slab(2.0)), failed), past))
+    assert verdict.kind is VerdictKind.STALLED
+    assert verdict.reason.endswith(
+        "; 1 of the single points failed, the last by geometry_rejected: it broke (see somewhere)"
+    )
+
+
 def test_a_lower_energy_is_progress() -> None:
     spec = run_spec(termination={"stall_cycles": 2})
     past = history([0.2, 0.3, 0.3, 0.3], [0.0, -0.1, -0.2, -0.3])

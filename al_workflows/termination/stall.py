@@ -33,6 +33,16 @@ class Stall:
         return Verdict(
             VerdictKind.STALLED,
             criterion="stall",
-            reason=f"{idle} cycles brought no lower DFT fmax than {best_fmax:.4f} eV/Å and no lower energy",
+            reason=f"{idle} cycles brought no lower DFT fmax than {best_fmax:.4f} eV/Å and no lower energy"
+            + _failures(progress),
             evidence={"idle_cycles": float(idle), "best_fmax_eV_per_A": best_fmax},
         )
+
+
+def _failures(progress: Progress) -> str:
+    """A clause on the run's failed single points: DFT is kept away from where they are, perhaps from the answer."""
+    failed = [label for label in progress.earlier + progress.labels if not label.ok]
+    if not failed:
+        return ""
+    last = failed[-1]
+    return f"; {len(failed)} of the single points failed, the last by {last.status.value}: {last.cause} (see {last.directory})"

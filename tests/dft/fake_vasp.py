@@ -33,6 +33,7 @@ def main(mode: str) -> None:
     if mode == "terminated":
         os.kill(os.getpid(), signal.SIGTERM)
     if mode == "hangs":
+        Path("pid").write_text(str(os.getpid()))
         time.sleep(600)
     if mode == "silent":
         return
