@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,12 @@ from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
 from al_workflows.errors import InputError
+from al_workflows.history import RunHistory
 from al_workflows.potential import Potential, dump, load
 from al_workflows.records import Cycle, Label, Pool, Selection, Verdict, VerdictKind, atoms_from_dict, atoms_to_dict
 from al_workflows.results import RunResult
 from al_workflows.spec import RunSpec, parse_spec
+from al_workflows.versions import installed_versions
 from fw_specs.keys import BLOBS, CYCLES, LABELS, MODELS, POOLS, RUN, RUNS, cycle_id
 
 Document = dict[str, Any]
@@ -27,13 +29,18 @@ Document = dict[str, Any]
 
 @dataclass(frozen=True, eq=False)
 class StoredRun:
-    """A run as it was submitted. ``directory`` is where its Fireworks run; ``created`` is UTC."""
+    """A run as it was submitted.
+
+    ``directory`` is where its Fireworks run; ``created`` is UTC; ``versions`` are those of the packages that submitted
+    it (empty for a run that was submitted before they were kept).
+    """
 
     run: str
     spec: RunSpec
     start: Atoms
     directory: Path
     created: datetime.datetime
+    versions: Mapping[str, str] = field(default_factory=dict)
 
 
 class Store:
@@ -61,6 +68,7 @@ class Store:
             "start": atoms_to_dict(start),
             "directory": str(directory),
             "created": datetime.datetime.now(datetime.UTC),
+            "versions": installed_versions(),
         }
         try:
             self._db[RUNS].insert_one(document)
@@ -153,6 +161,26 @@ class Store:
         verdict: Verdict = cycles[-1].verdict
         return RunResult(run, self.run(run).spec.seed, verdict, cycles, self.labels(run))
 
+    def history(self, run: str) -> RunHistory:
+        """All that is known of the run, finished or not."""
+        stored, cycles, asked = self.run(run), self.cycles(run), self._db[CYCLES].distinct("cycle", {"run": run})
+        pools = {cycle: self.pool(run, cycle) for cycle in asked}
+        selections = {cycle: self.selection(run, cycle) for cycle in asked}
+        verdict = cycles[-1].verdict if cycles else None
+        return RunHistory(
+            run=run,
+            spec=stored.spec,
+            start=stored.start,
+            cycles=cycles,
+            labels=self.labels(run),
+            pools={cycle: pool for cycle, pool in pools.items() if pool is not None},
+            rejected={cycle: selection.rejected for cycle, selection in selections.items() if selection is not None},
+            state=verdict.kind.value if verdict and verdict.kind is not VerdictKind.CONTINUE else "UNFINISHED",
+            remark=verdict.reason if verdict else "no cycle has been checked yet",
+            created=f"{stored.created:%Y-%m-%d %H:%M} UTC",
+            versions=stored.versions,
+        )
+
     # --- blobs ----------------------------------------------------------------------------------------------------
 
     def put_potential(self, run: str, cycle: int, potential: Potential) -> None:
@@ -216,4 +244,5 @@ def _stored_run(document: Document) -> StoredRun:
         start=atoms_from_dict(document["start"]),
         directory=Path(document["directory"]),
         created=document["created"],
+        versions=document.get("versions", {}),
     )
