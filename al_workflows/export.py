@@ -69,12 +69,18 @@ def _extxyz(run: str, labels: list[Label]) -> str:
     images = []
     for label in labels:
         atoms = _bare(label)
-        atoms.info = {"REF_energy": label.energy, **provenance(run, label)}
+        # ASE writes backslashes as they are, and readers take them for the beginning of an escape
+        about = {key: _plain(value) for key, value in provenance(run, label).items()}
+        atoms.info = {"REF_energy": label.energy, **about}
         atoms.arrays["REF_forces"] = label.forces
         images.append(atoms)
     text = io.StringIO()
     ase.io.write(text, images, format="extxyz")
     return text.getvalue()
+
+
+def _plain(value: Any) -> Any:
+    return value.replace("\\", "/") if isinstance(value, str) else value
 
 
 def _bare(label: Label) -> Atoms:

@@ -26,6 +26,15 @@ from fw_specs.keys import BLOBS, CYCLES, LABELS, MODELS, POOLS, RUN, RUNS, cycle
 
 Document = dict[str, Any]
 
+#: collection and keys of what the look-ups by run need
+INDEXES = (
+    (CYCLES, ("run", "cycle")),
+    (LABELS, ("run", "cycle")),
+    (RUNS, ("created",)),
+    ("fireworks", (f"spec.{RUN}", "state")),
+    ("workflows", (f"metadata.{RUN}",)),
+)
+
 
 @dataclass(frozen=True, eq=False)
 class StoredRun:
@@ -52,11 +61,19 @@ class Store:
 
     def ensure_indexes(self) -> None:
         """Create what the look-ups below need; harmless to repeat."""
-        for name in (CYCLES, LABELS):
-            self._db[name].create_index([("run", ASCENDING), ("cycle", ASCENDING)])
-        self._db[RUNS].create_index([("created", ASCENDING)])
-        self._db["fireworks"].create_index([(f"spec.{RUN}", ASCENDING), ("state", ASCENDING)])
-        self._db["workflows"].create_index([(f"metadata.{RUN}", ASCENDING)])
+        for collection, keys in INDEXES:
+            self._db[collection].create_index([(key, ASCENDING) for key in keys])
+
+    def missing_indexes(self) -> list[str]:
+        """Those of the above that are not there, as ``collection(keys)``."""
+        missing = []
+        for collection, keys in INDEXES:
+            there = [
+                tuple(key for key, _ in index["key"]) for index in self._db[collection].index_information().values()
+            ]
+            if keys not in there:
+                missing.append(f"{collection}({', '.join(keys)})")
+        return missing
 
     # --- runs -----------------------------------------------------------------------------------------------------
 

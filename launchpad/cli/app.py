@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from launchpad.cli import db, demo, files, look, runs
+from launchpad.cli import db, demo, doctor, files, look, runs
 from launchpad.cli.errors import CommandGroup, with_one_line_errors
 
 
@@ -45,6 +45,7 @@ app.command(epilog=_examples("alflow export relax-1a2b -o train.extxyz", "alflow
     files.export
 )
 app.command(epilog=_examples("alflow schema > alflow.schema.json"))(files.schema)
+app.command(epilog=_examples("alflow doctor", "alflow doctor --directory /scratch/me/runs"))(doctor.doctor)
 app.add_typer(db.app, name="db")
 
 
