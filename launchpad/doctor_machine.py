@@ -161,7 +161,7 @@ def find_beside(directory: Path, path: str | None) -> Find:
 
 def _existing(directory: Path) -> Path:
     """``directory``, or the closest one above it that exists."""
-    return next(place for place in (directory.absolute(), *directory.absolute().parents) if place.is_dir())
+    return next(place for place in (directory.absolute(), *directory.absolute().parents) if os.path.exists(place))
 
 
 def _writable(directory: Path) -> bool:

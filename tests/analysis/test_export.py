@@ -103,7 +103,7 @@ def test_awkward_text_survives(history: RunHistory, tmp_path: Path) -> None:
     odd = replace(history.labels[0], request=replace(history.labels[0].request, reason=reason))
     path = tmp_path / "odd.extxyz"
     export(replace(history, labels=(odd,)), Format.EXTXYZ, path)
-    read = [ase.io.read(path).info["reason"], next(iter(other.read_dicts(str(path)))).info["reason"]]
+    read = [ase.io.read(path).info["reason"], other.read_dicts(str(path)).info["reason"]]
     assert read == [reason.replace("\\", "/")] * 2
 
 
