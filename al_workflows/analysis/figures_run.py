@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from al_workflows.analysis.metrics import relaxed_errors
@@ -59,8 +62,8 @@ def energy_error(history: RunHistory, style: Style = LIGHT) -> Figure | None:
     if not errors:
         return None
     figure, axes = new_axes(style, "training images", "|energy − DFT answer| (eV)")
-    images = [error.images for error in errors]
-    axes.plot(images, [max(abs(error.model), ENERGY_FLOOR) for error in errors], "o-", color=style.blue, label="model")
+    model = [(error.images, max(abs(error.model), ENERGY_FLOOR)) for error in errors]
+    _curve(axes, style, model, "model")
     asked = [(error.images, abs(error.dft)) for error in errors if error.dft is not None and error.dft != 0.0]
     if asked:
         axes.plot(
@@ -78,10 +81,17 @@ def structure_error(history: RunHistory, style: Style = LIGHT) -> Figure | None:
     if not errors:
         return None
     figure, axes = new_axes(style, "training images", "structure MAE from the answer (Å)")
-    axes.plot([error.images for error in errors], [error.structure for error in errors], "o-", color=style.blue)
+    _curve(axes, style, [(error.images, error.structure) for error in errors], "model")
     axes.set_yscale("log")
     whole_numbers(axes)
     return figure
+
+
+def _curve(axes: Axes, style: Style, points: Sequence[tuple[int, float]], name: str) -> None:
+    """A point for each cycle, and a line through the last cycle of each number of images."""
+    last = dict(points)
+    axes.plot(list(last), list(last.values()), "-", color=style.blue)
+    axes.plot(*zip(*points, strict=True), "o", color=style.blue, label=name)
 
 
 def dft_force(history: RunHistory, style: Style = LIGHT) -> Figure | None:

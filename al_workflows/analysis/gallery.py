@@ -48,7 +48,7 @@ GALLERY = (
         "Energy error of the relaxed structure",
         "What the model says of the structure that it relaxed to, and what DFT says of it where it was asked, against "
         "the DFT energy of the answer (for which DFT's own difference is zero and not shown).",
-        f"it needs a DFT answer and a relaxation: {_NO_POOL}",
+        f"{_NO_POOL}, or there is no DFT answer",
         figures_run.energy_error,
     ),
     Entry(
@@ -56,7 +56,7 @@ GALLERY = (
         "Error of the relaxed structure",
         "Mean over the atoms of the L1 distance between the structure that the model relaxed to and the answer (which "
         "is at zero and not shown).",
-        f"it needs a DFT answer and a relaxation that ended elsewhere: {_NO_POOL}",
+        f"{_NO_POOL}, or each ended at the answer",
         figures_run.structure_error,
     ),
     Entry(
@@ -78,7 +78,7 @@ GALLERY = (
         "Is the uncertainty right?",
         "The ensemble's largest force standard deviation of an atom against the largest true force error. Above the "
         "line the model is surer than it should be.",
-        f"it needs an ensemble, and {_NO_PREDICTION}",
+        f"{_NO_PREDICTION}, or the model is a single network",
         figures_model.uncertainty,
     ),
     Entry(

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import jinja2
 import yaml
+from pydantic import BaseModel
 
 from al_workflows.analysis.gallery import GALLERY, Entry
 from al_workflows.analysis.style import DARK, LIGHT, image
@@ -87,7 +89,7 @@ def facts(history: RunHistory) -> list[tuple[str, str]]:
     found = [
         ("DFT calls", str(history.dft_calls)),
         ("cycles", str(max(len(history.cycles) - 1, 0))),
-        ("failed single points", str(failed)),
+        ("failed points", str(failed)),
     ]
     if answer is not None and answer.forces is not None:
         found += [
@@ -98,7 +100,7 @@ def facts(history: RunHistory) -> list[tuple[str, str]]:
         found.append(("target", f"{history.target:g} eV/Å"))
     found += [
         ("DFT time", duration(spent["dft"])),
-        ("learning and simulating", duration(spent["train"] + spent["simulate"] + spent["query"])),
+        ("ML time", duration(spent["train"] + spent["simulate"] + spent["query"])),
     ]
     return found
 
@@ -147,12 +149,18 @@ def ledger_row(label: Label) -> LedgerRow:
 
 def settings(spec: RunSpec, *, defaults: bool) -> str:
     """The run file, with or without the keys that are at their default."""
-    content = spec.model_dump(mode="json", exclude_defaults=not defaults)
-    if not defaults:  # a variant's tag may be a default as well, and the file would not be one without it
-        for key, value in content.items():
-            if isinstance(value, dict) and hasattr(getattr(spec, key), "kind"):
-                content[key] = {"kind": getattr(spec, key).kind, **value}
+    content = spec.model_dump(mode="json") if defaults else _given(spec)
     return str(yaml.safe_dump(content, sort_keys=False, allow_unicode=True, default_flow_style=None, width=100))
+
+
+def _given(model: BaseModel) -> dict[str, Any]:
+    """What differs from the defaults, and the tag of each variant on the way: without it the file would not be one."""
+    plain, given = model.model_dump(mode="json"), {}
+    for name, field in type(model).model_fields.items():
+        value = getattr(model, name)
+        if name == "kind" or field.is_required() or value != field.get_default(call_default_factory=True):
+            given[name] = _given(value) if isinstance(value, BaseModel) else plain[name]
+    return given
 
 
 def number(value: float | None) -> str:

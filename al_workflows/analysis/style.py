@@ -65,7 +65,7 @@ def legend(axes: Axes, style: Style) -> None:
 
 def whole_numbers(axes: Axes) -> None:
     """Ticks of the x axis at whole numbers only."""
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
 
 
 def ramp(style: Style) -> Colormap:

@@ -41,10 +41,10 @@ def report(
 
     Writes report.html, which needs no other file, and each figure as PNG and PDF.
     """
-    from al_workflows.analysis.report import write_report
+    history = _history(run, output_of, launchpad_file)
+    from al_workflows.analysis.report import write_report  # after what can go wrong: matplotlib takes a while
     from al_workflows.preflight import writable_directory
 
-    history = _history(run, output_of, launchpad_file)
     page = write_report(history, writable_directory(output or Path("alflow-report") / history.run))
     print(f"{page} is the report of {history.run} ({history.state}, {history.dft_calls} DFT calls)")
 
@@ -59,10 +59,10 @@ def export(
     launchpad_file: LaunchpadOption = None,
 ) -> None:
     """Write a run's DFT single points as training data, each with REF_energy, REF_forces and where it comes from."""
+    history = _history(run, output_of, launchpad_file)
     from al_workflows.export import Format
     from al_workflows.export import export as write
 
-    history = _history(run, output_of, launchpad_file)
     number = write(history, Format(form), output)
     print(f"{output}: {number} structures with REF_energy (eV) and REF_forces (eV/Å) of {history.run}")
 
@@ -79,12 +79,13 @@ def schema() -> None:
 def _history(run: str | None, output_of: Path | None, launchpad_file: Path | None) -> RunHistory:
     """The run that was named, from the database or from a directory."""
     from al_workflows.errors import InputError
-    from al_workflows.run_directory import read_run_directory
 
     if (run is None) == (output_of is None):
         given = "both were given" if run is not None else "neither was given"
         raise InputError(f"one of RUN and --output-of DIR names the run, but {given}; `alflow status` lists the runs")
     if output_of is not None:
+        from al_workflows.run_directory import read_run_directory
+
         return read_run_directory(output_of)
     from launchpad.settings import connect, resolve
     from launchpad.status import read_history

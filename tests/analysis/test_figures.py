@@ -99,7 +99,7 @@ def test_relaxations_are_the_pools_energies_above_the_answer(history: RunHistory
 
 
 def test_the_zero_of_the_answer_is_not_drawn_on_a_logarithmic_axis(history: RunHistory) -> None:
-    (line,) = panel(structure_error(history)).lines
+    _, line = panel(structure_error(history)).lines
     errors = [error.structure for error in relaxed_errors(history) if error.structure > 0]
     assert np.asarray(line.get_ydata()) == pytest.approx(errors)
 
