@@ -9,8 +9,8 @@ from pathlib import Path
 from al_workflows.errors import EnvironmentProblem
 
 
-def write_atomically(path: Path, text: str, *, durable: bool = True, mode: int = 0o666) -> None:
-    """Replace ``path`` by ``text``: a temporary file beside it, then renamed over it.
+def write_atomically(path: Path, content: str | bytes, *, durable: bool = True, mode: int = 0o666) -> None:
+    """Replace ``path`` by ``content``: a temporary file beside it, then renamed over it.
 
     Parameters
     ----------
@@ -31,8 +31,8 @@ def write_atomically(path: Path, text: str, *, durable: bool = True, mode: int =
         temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
         handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
         try:
-            with os.fdopen(handle, "w", encoding="utf-8") as stream:
-                stream.write(text)
+            with os.fdopen(handle, "wb") as stream:
+                stream.write(content.encode() if isinstance(content, str) else content)
                 stream.flush()
                 if durable:
                     os.fsync(stream.fileno())

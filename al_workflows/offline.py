@@ -11,6 +11,7 @@ from al_workflows import steps
 from al_workflows.potential import Potential
 from al_workflows.records import Cycle, Label, Pool, Request, VerdictKind
 from al_workflows.results import RunResult, run_id
+from al_workflows.run_directory import RunDirectory
 from al_workflows.spec import RunSpec
 from al_workflows.termination import Progress
 from al_workflows.timing import timed
@@ -37,7 +38,8 @@ def run(
     start
         The starting structure with its constraints.
     directory
-        Single points get directories below it. One that is already answered there is not computed again, so a run
+        Single points get directories below it, and the cycles' records and pools are kept there
+        (:mod:`al_workflows.run_directory`). A single point that is already answered is not computed again, so a run
         that was interrupted is taken up by running it once more.
     labeller
         In place of the single points of ``spec.dft``: for a calculator that lives in this process.
@@ -49,6 +51,8 @@ def run(
     labels: tuple[Label, ...] = ()
     history: tuple[Cycle, ...] = ()
     potential: Potential | None = None
+    keep = RunDirectory(directory)
+    keep.put_run(name, spec, start)
     while True:
         cycle = len(history)
         seconds: dict[str, float] = {}
@@ -60,12 +64,14 @@ def run(
                 potential = steps.train(spec, cycle, labels, potential)
             with timed(seconds, "simulate"):
                 pool = steps.simulate(spec, cycle, start, potential, labels, history)
+            keep.put_pool(cycle, pool)
             with timed(seconds, "query"):
                 selection = steps.query(spec, name, cycle, pool, potential, labels)
         new = tuple(answer(request, directory / request.key.partition("/")[2]) for request in selection.requests)
         seconds["dft"] = sum(label.seconds for label in new)
         progress = Progress(cycle, selection, new, pool, labels, history)
         closed = steps.close_cycle(spec, progress, seconds)
+        keep.put_cycle(name, closed, selection, new)
         labels, history = labels + new, (*history, closed)
         if listener is not None:
             listener(closed, progress)

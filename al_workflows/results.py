@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,18 @@ def run_id(spec: RunSpec, start: Atoms) -> str:
     return f"{spec.name or spec.structure.stem}-{digest[:8]}"
 
 
+def answer_among(labels: Sequence[Label], verdict: Verdict | None) -> Label | None:
+    """The label that ``verdict`` names, else the one of lowest energy; None if no single point succeeded.
+
+    (Not the one of smallest forces: those are small far above a surface as well.)
+    """
+    for label in labels:
+        if verdict is not None and label.key == verdict.label_key:
+            return label
+    found = [(label.energy, label) for label in labels if label.energy is not None]
+    return min(found, key=lambda pair: pair[0])[1] if found else None
+
+
 @dataclass(frozen=True, eq=False)
 class RunResult(Record):
     """A run that has ended: its verdict, its cycles and its labels in the order of asking."""
@@ -40,15 +53,8 @@ class RunResult(Record):
 
     @property
     def answer(self) -> Label | None:
-        """The label that answers the run's question; of a run that did not converge, the one of lowest energy.
-
-        (Not the one of smallest forces: those are small far above a surface as well.)
-        """
-        for label in self.labels:
-            if label.key == self.verdict.label_key:
-                return label
-        found = [(label.energy, label) for label in self.labels if label.energy is not None]
-        return min(found, key=lambda pair: pair[0])[1] if found else None
+        """The label that answers the run's question; of a run that did not converge, the one of lowest energy."""
+        return answer_among(self.labels, self.verdict)
 
     @property
     def dft_calls(self) -> int:

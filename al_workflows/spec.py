@@ -257,9 +257,11 @@ class ResourcesSpec(Strict):
 class RunSpec(Strict):
     """One run: a starting structure, a question, and who answers it."""
 
-    name: str | None = Field(None, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,79}$")
-    seed: int = Field(0, ge=0, lt=2**32)
-    structure: Path
+    name: str | None = Field(
+        None, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,79}$", description="begins the run's id; null: the file's name"
+    )
+    seed: int = Field(0, ge=0, lt=2**32, description="of all that is random; the same seed gives the same numbers")
+    structure: Path = Field(description="the start, in any format that ASE reads; relative to this file")
     simulation: SimulationSpec
     potential: PotentialSpec = PotentialSpec()
     query: QuerySpec = FinalQuerySpec()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,25 +16,41 @@ from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
 from al_workflows.errors import InputError
+from al_workflows.history import RunHistory
 from al_workflows.potential import Potential, dump, load
 from al_workflows.records import Cycle, Label, Pool, Selection, Verdict, VerdictKind, atoms_from_dict, atoms_to_dict
 from al_workflows.results import RunResult
 from al_workflows.spec import RunSpec
 from al_workflows.spec_file import parse_spec
+from al_workflows.versions import installed_versions
 from fw_specs.keys import BLOBS, CYCLES, FIRST_CYCLE, LABELS, MODELS, POOLS, RUN, RUNS, cycle_id
 
 Document = dict[str, Any]
 
+#: collection and keys of what the look-ups by run need
+INDEXES = (
+    (CYCLES, ("run", "cycle")),
+    (LABELS, ("run", "cycle")),
+    (RUNS, ("created",)),
+    ("fireworks", (f"spec.{RUN}", "state")),
+)
+FIRST_CYCLES = (f"metadata.{RUN}", f"metadata.{FIRST_CYCLE}")
+
 
 @dataclass(frozen=True, eq=False)
 class StoredRun:
-    """A run as it was submitted. ``directory`` is where its Fireworks run; ``created`` is UTC."""
+    """A run as it was submitted.
+
+    ``directory`` is where its Fireworks run; ``created`` is UTC; ``versions`` are those of the packages that submitted
+    it (empty for a run that was submitted before they were kept).
+    """
 
     run: str
     spec: RunSpec
     start: Atoms
     directory: Path
     created: datetime.datetime
+    versions: Mapping[str, str] = field(default_factory=dict)
 
 
 class Store:
@@ -46,16 +62,25 @@ class Store:
 
     def ensure_indexes(self) -> None:
         """Create what the look-ups below need; harmless to repeat."""
-        for name in (CYCLES, LABELS):
-            self._db[name].create_index([("run", ASCENDING), ("cycle", ASCENDING)])
-        self._db[RUNS].create_index([("created", ASCENDING)])
-        self._db["fireworks"].create_index([(f"spec.{RUN}", ASCENDING), ("state", ASCENDING)])
+        for collection, keys in INDEXES:
+            self._db[collection].create_index([(key, ASCENDING) for key in keys])
         # one workflow begins with one cycle of a run, whoever submits at the same time
         self._db["workflows"].create_index(
-            [(f"metadata.{RUN}", ASCENDING), (f"metadata.{FIRST_CYCLE}", ASCENDING)],
+            [(key, ASCENDING) for key in FIRST_CYCLES],
             unique=True,
-            partialFilterExpression={f"metadata.{RUN}": {"$exists": True}},
+            partialFilterExpression={FIRST_CYCLES[0]: {"$exists": True}},
         )
+
+    def missing_indexes(self) -> list[str]:
+        """Those of the above that are not there, as ``collection(keys)``."""
+        missing = []
+        for collection, keys in (*INDEXES, ("workflows", FIRST_CYCLES)):
+            there = [
+                tuple(key for key, _ in index["key"]) for index in self._db[collection].index_information().values()
+            ]
+            if keys not in there:
+                missing.append(f"{collection}({', '.join(keys)})")
+        return missing
 
     # --- runs -----------------------------------------------------------------------------------------------------
 
@@ -67,6 +92,7 @@ class Store:
             "start": atoms_to_dict(start),
             "directory": str(directory),
             "created": datetime.datetime.now(datetime.UTC),
+            "versions": installed_versions(),
         }
         try:
             self._db[RUNS].insert_one(document)
@@ -165,6 +191,26 @@ class Store:
         verdict: Verdict = cycles[-1].verdict
         return RunResult(run, self.run(run).spec.seed, verdict, cycles, self.labels(run))
 
+    def history(self, run: str) -> RunHistory:
+        """All that is known of the run, finished or not."""
+        stored, cycles, asked = self.run(run), self.cycles(run), self._db[CYCLES].distinct("cycle", {"run": run})
+        pools = {cycle: self.pool(run, cycle) for cycle in asked}
+        selections = {cycle: self.selection(run, cycle) for cycle in asked}
+        verdict = cycles[-1].verdict if cycles else None
+        return RunHistory(
+            run=run,
+            spec=stored.spec,
+            start=stored.start,
+            cycles=cycles,
+            labels=self.labels(run),
+            pools={cycle: pool for cycle, pool in pools.items() if pool is not None},
+            rejected={cycle: selection.rejected for cycle, selection in selections.items() if selection is not None},
+            state=verdict.kind.value if verdict and verdict.kind is not VerdictKind.CONTINUE else "UNFINISHED",
+            remark=verdict.reason if verdict else "no cycle has been checked yet",
+            created=f"{stored.created:%Y-%m-%d %H:%M} UTC",
+            versions=stored.versions,
+        )
+
     # --- blobs ----------------------------------------------------------------------------------------------------
 
     def put_potential(self, run: str, cycle: int, potential: Potential) -> None:
@@ -228,4 +274,5 @@ def _stored_run(document: Document) -> StoredRun:
         start=atoms_from_dict(document["start"]),
         directory=Path(document["directory"]),
         created=document["created"],
+        versions=document.get("versions", {}),
     )

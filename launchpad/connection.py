@@ -21,7 +21,9 @@ UNAUTHORIZED = 13
 ASSIGNER_ID = -1  # the one document from which FireWorks draws its ids
 
 
-def open_launchpad(document: dict[str, Any], address: str, origin: str, *, timeout_s: float) -> LaunchPad:
+def open_launchpad(
+    document: dict[str, Any], address: str, origin: str, *, timeout_s: float, prepare: bool = True
+) -> LaunchPad:
     """Connect, and make the database usable for FireWorks if it is empty.
 
     Parameters
@@ -35,6 +37,8 @@ def open_launchpad(document: dict[str, Any], address: str, origin: str, *, timeo
     timeout_s
         How long the database may take to answer the first time (s). The LaunchPad that is returned waits as long as
         `document` says.
+    prepare
+        Whether an empty database may be made usable; without it nothing is written.
 
     Raises
     ------
@@ -51,7 +55,8 @@ def open_launchpad(document: dict[str, Any], address: str, origin: str, *, timeo
         launchpad = LaunchPad.from_dict({**document, "mongoclient_kwargs": hasty})
         with launchpad.connection:
             launchpad.connection.admin.command("ping")
-            _prepare(launchpad)
+            if prepare:
+                _prepare(launchpad)
         return LaunchPad.from_dict(document)
     except ServerSelectionTimeoutError as error:
         raise EnvironmentProblem(

@@ -5,11 +5,12 @@ from __future__ import annotations
 import enum
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from fireworks import LaunchPad
 
+from al_workflows.history import RunHistory
 from al_workflows.records import Cycle, VerdictKind
 from al_workflows.spec import RunSpec
 from fw_specs.keys import RUN
@@ -102,6 +103,24 @@ def read_all(launchpad: LaunchPad) -> list[RunStatus]:
     store = Store(launchpad.db)
     counts = _count(launchpad, {f"spec.{RUN}": {"$exists": True}})
     return [run_status(run, store.run(run).spec, store.cycles(run), counts[run]) for run in store.run_ids()]
+
+
+def read_history(launchpad: LaunchPad, name: str) -> RunHistory:
+    """All that is known of the run whose id is ``name`` or begins with it, with its state as of now.
+
+    Raises
+    ------
+    InputError
+        No run fits, or several do.
+    """
+    store = Store(launchpad.db)
+    status = read_status(launchpad, store.find_run(name))
+    history = store.history(status.run)
+    if status.state.ended:
+        return history
+    if status.state is RunState.FIZZLED:
+        return replace(history, state=status.state.value, remark=f"stopped: {fizzled_cause(launchpad, status.run)}")
+    return replace(history, state=status.state.value)
 
 
 def fizzled_cause(launchpad: LaunchPad, run: str) -> str:

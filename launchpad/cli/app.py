@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from launchpad.cli import db, demo, look, runs
+from launchpad.cli import db, demo, doctor, files, look, runs
 from launchpad.cli.errors import CommandGroup, with_one_line_errors
 
 
@@ -38,6 +38,14 @@ app.command(epilog=_examples("alflow submit relax.yaml", "alflow submit relax.ya
 app.command(epilog=_examples("alflow run relax.yaml --workers 2", "alflow run relax.yaml --in-process"))(runs.run)
 app.command(epilog=_examples("alflow status", "alflow status relax-1a2b"))(look.status)
 app.command(epilog=_examples("alflow show relax-1a2b"))(look.show)
+app.command(epilog=_examples("alflow report relax-1a2b -o page", "alflow report --output-of alflow-runs/relax-1a2b"))(
+    files.report
+)
+app.command(epilog=_examples("alflow export relax-1a2b -o train.extxyz", "alflow export relax-1a2b -f ase-db -o a.db"))(
+    files.export
+)
+app.command(epilog=_examples("alflow schema > alflow.schema.json"))(files.schema)
+app.command(epilog=_examples("alflow doctor", "alflow doctor --directory /scratch/me/runs"))(doctor.doctor)
 app.add_typer(db.app, name="db")
 
 

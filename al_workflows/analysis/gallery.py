@@ -1,0 +1,92 @@
+"""A run's figures in the order in which one reads them, each with its caption and what to say where it is empty."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from matplotlib.figure import Figure
+
+from al_workflows.analysis import figures_model, figures_run
+from al_workflows.analysis.style import Style
+from al_workflows.history import RunHistory
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One figure: ``name`` is also its file's, ``missing`` says why a run may not have it."""
+
+    name: str
+    title: str
+    caption: str
+    missing: str
+    draw: Callable[[RunHistory, Style], Figure | None]
+
+
+_NO_POOL = "no relaxation on a model has been kept for this run yet"
+_NO_PREDICTION = "DFT has not yet answered for a frame that a model predicted"
+
+GALLERY = (
+    Entry(
+        "dft_force",
+        "Convergence",
+        "Largest DFT force on a free atom against DFT calls. The run has converged when a structure that the model "
+        "relaxed to is below the target.",
+        "no single point has been computed yet",
+        figures_run.dft_force,
+    ),
+    Entry(
+        "relaxation_energies",
+        "Relaxations on the model",
+        "Energy along the relaxation on each cycle's model, relative to the DFT answer. Points are DFT single points; "
+        "a dotted line joins each to what the model said of it.",
+        _NO_POOL,
+        figures_run.relaxation_energies,
+    ),
+    Entry(
+        "energy_error",
+        "Energy error of the relaxed structure",
+        "What the model says of the structure that it relaxed to, and what DFT says of it where it was asked, against "
+        "the DFT energy of the answer (for which DFT's own difference is zero and not shown).",
+        f"{_NO_POOL}, or there is no DFT answer",
+        figures_run.energy_error,
+    ),
+    Entry(
+        "structure_error",
+        "Error of the relaxed structure",
+        "Mean over the atoms of the L1 distance between the structure that the model relaxed to and the answer (which "
+        "is at zero and not shown).",
+        f"{_NO_POOL}, or each ended at the answer",
+        figures_run.structure_error,
+    ),
+    Entry(
+        "energy_parity",
+        "Energy: model against DFT",
+        "What the model predicted when it asked, before it had seen DFT's answer.",
+        _NO_PREDICTION,
+        figures_model.energy_parity,
+    ),
+    Entry(
+        "force_parity",
+        "Forces: model against DFT",
+        "All components of the forces on all atoms, predicted when the model asked.",
+        _NO_PREDICTION,
+        figures_model.force_parity,
+    ),
+    Entry(
+        "uncertainty",
+        "Is the uncertainty right?",
+        "The ensemble's largest force standard deviation of an atom against the largest true force error. Above the "
+        "line the model is surer than it should be.",
+        f"{_NO_PREDICTION}, or the model is a single network",
+        figures_model.uncertainty,
+    ),
+    Entry(
+        "step_seconds",
+        "Where the time went",
+        "Wall time by step; the first training on a machine includes compilation. Single points that ran side by side "
+        "count each for itself.",
+        "no cycle has been checked yet",
+        figures_run.step_seconds,
+    ),
+)

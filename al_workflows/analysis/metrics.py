@@ -1,0 +1,110 @@
+"""How good a run's models were: at the structures they relaxed to, and at the frames that DFT was asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from ase import Atoms
+from ase.geometry import find_mic
+
+from al_workflows.geometry import largest_displacement
+from al_workflows.history import RunHistory
+from al_workflows.records import FloatArray, Label
+
+#: Å: a label this close to a relaxed structure is of that structure
+SAME = 1e-3
+
+
+def structure_mae(atoms: Atoms, reference: Atoms) -> float:
+    """Mean over all atoms of the L1 displacement from ``reference``, minimum image, Å (Shuaibi et al. 2020)."""
+    delta = atoms.positions - reference.positions  # [N, 3]
+    if atoms.pbc.any():
+        delta = find_mic(delta, atoms.cell, atoms.pbc)[0]
+    return float(np.abs(delta).sum(axis=1).mean())
+
+
+@dataclass(frozen=True)
+class RelaxedError:
+    """A cycle's relaxed structure against the run's answer.
+
+    ``images`` is the number of training images. ``model`` (eV) is the model's energy there minus the answer's DFT
+    energy; ``dft`` (eV) DFT's energy there minus the answer's, None where DFT was not asked; ``structure`` is
+    :func:`structure_mae` (Å).
+    """
+
+    cycle: int
+    images: int
+    model: float
+    dft: float | None
+    structure: float
+
+
+def relaxed_errors(history: RunHistory) -> list[RelaxedError]:
+    """The error of each cycle's relaxed structure, the last frame of its pool; none without an answer."""
+    answer = history.answer
+    if answer is None or answer.energy is None:
+        return []
+    errors = []
+    for cycle, pool in sorted(history.pools.items()):
+        if len(pool) == 0 or len(pool.template) != len(answer.atoms):
+            continue
+        relaxed = pool.frame(-1)
+        there = [
+            label.energy
+            for label in history.labels
+            if label.energy is not None and largest_displacement(relaxed, label.atoms) < SAME
+        ]
+        errors.append(
+            RelaxedError(
+                cycle=cycle,
+                images=sum(label.ok and label.cycle < cycle for label in history.labels),
+                model=float(pool.energies[-1]) - answer.energy,
+                dft=there[0] - answer.energy if there else None,
+                structure=structure_mae(relaxed, answer.atoms),
+            )
+        )
+    return errors
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """A model's answer before DFT's.
+
+    Energies eV; forces eV/Å, [N, 3], constraints not applied; ``uncertainty`` (eV/Å) is the largest force standard
+    deviation of an atom, zero for a single network.
+    """
+
+    cycle: int
+    model_energy: float
+    dft_energy: float
+    model_forces: FloatArray
+    dft_forces: FloatArray
+    uncertainty: float
+
+    @property
+    def force_error(self) -> float:
+        """The largest error of the force on an atom, eV/Å: what ``uncertainty`` should tell."""
+        return float(np.linalg.norm(self.model_forces - self.dft_forces, axis=1).max())
+
+
+def predictions(labels: tuple[Label, ...]) -> list[Prediction]:
+    """What the models said of the frames that DFT then answered; the start, before any model, is not among them."""
+    found = []
+    for label in labels:
+        request = label.request
+        if label.energy is None or label.forces is None:
+            continue
+        if request.predicted_energy is None or request.predicted_forces is None:
+            continue
+        found.append(
+            Prediction(
+                cycle=label.cycle,
+                model_energy=request.predicted_energy,
+                dft_energy=label.energy,
+                model_forces=request.predicted_forces,
+                dft_forces=label.forces,
+                uncertainty=request.uncertainty or 0.0,
+            )
+        )
+    return found

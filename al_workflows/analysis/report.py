@@ -1,0 +1,187 @@
+"""A run as one page that needs nothing else: figures inlined, no script, no network, for screen, phone and paper."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import yaml
+from pydantic import BaseModel
+
+from al_workflows.analysis.gallery import GALLERY, Entry
+from al_workflows.analysis.style import DARK, LIGHT, image
+from al_workflows.files import write_atomically
+from al_workflows.history import RunHistory
+from al_workflows.records import Label
+from al_workflows.results import STEPS
+from al_workflows.spec import RunSpec
+from al_workflows.structures import max_force
+from al_workflows.versions import installed_versions
+
+PAGE = "report.html"
+
+
+@dataclass(frozen=True)
+class Plate:
+    """A figure on the page: as files (light) and for the page (both themes); ``png`` is None where there is none."""
+
+    entry: Entry
+    png: bytes | None
+    dark_png: bytes | None
+    pdf: bytes | None
+
+
+def write_report(history: RunHistory, directory: Path) -> Path:
+    """Write ``report.html`` and each figure as PNG and PDF into ``directory``; the page's path.
+
+    Figures of an earlier report that this run does not have (any more) are removed.
+
+    Raises
+    ------
+    EnvironmentProblem
+        The directory cannot be made or written.
+    """
+    plates = [_plate(history, entry) for entry in GALLERY]
+    write_atomically(directory / PAGE, page(history, plates), durable=False)
+    for plate in plates:
+        for kind, content in {"png": plate.png, "pdf": plate.pdf}.items():
+            path = directory / f"{plate.entry.name}.{kind}"
+            if content is None:
+                path.unlink(missing_ok=True)
+            else:
+                write_atomically(path, content, durable=False)
+    return directory / PAGE
+
+
+def page(history: RunHistory, plates: Sequence[Plate]) -> str:
+    """The page's HTML; all that comes from the run is escaped."""
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
+    environment.filters["uri"] = _data_uri
+    environment.filters["number"] = number
+    template = resources.files("al_workflows").joinpath("data", "report.html.j2").read_text()
+    return environment.from_string(template).render(
+        run=history,
+        facts=facts(history),
+        plates=plates,
+        ledger=[ledger_row(label) for label in history.labels],
+        stops={cycle: f"{pool.stop_reason.value}, {len(pool)} frames" for cycle, pool in history.pools.items()},
+        refused=[(cycle, one) for cycle, several in sorted(history.rejected.items()) for one in several],
+        steps=STEPS,
+        given=settings(history.spec, defaults=False),
+        settings=settings(history.spec, defaults=True),
+        codes=sorted({label.code for label in history.labels}),
+        hashes=sorted({label.dft_hash for label in history.labels}),
+        versions=history.versions,
+        reporter=installed_versions(),
+    )
+
+
+def facts(history: RunHistory) -> list[tuple[str, str]]:
+    """The numbers that one looks for first, each with its name and unit."""
+    answer = history.answer
+    spent = {step: sum(cycle.seconds.get(step, 0.0) for cycle in history.cycles) for step in STEPS}
+    failed = sum(not label.ok for label in history.labels)
+    found = [
+        ("DFT calls", str(history.dft_calls)),
+        ("cycles", str(max(len(history.cycles) - 1, 0))),
+        ("failed points", str(failed)),
+    ]
+    if answer is not None and answer.forces is not None:
+        found += [
+            ("DFT energy", f"{number(answer.energy)} eV"),
+            ("largest DFT force", f"{number(max_force(answer.atoms, answer.forces))} eV/Å"),
+        ]
+    if history.target is not None:
+        found.append(("target", f"{history.target:g} eV/Å"))
+    found += [
+        ("DFT time", duration(spent["dft"])),
+        ("ML time", duration(spent["train"] + spent["simulate"] + spent["query"])),
+    ]
+    return found
+
+
+@dataclass(frozen=True)
+class LedgerRow:
+    """One single point in words; energies eV, forces eV/Å, ``error`` is model minus DFT energy in eV."""
+
+    key: str
+    status: str
+    ok: bool
+    strategy: str
+    reason: str
+    cause: str
+    directory: str
+    attempts: int
+    uncertainty: str
+    model: str
+    dft: str
+    error: str
+    fmax: str
+    seconds: str
+
+
+def ledger_row(label: Label) -> LedgerRow:
+    """What the ledger says of a single point."""
+    request = label.request
+    both = label.energy is not None and request.predicted_energy is not None
+    return LedgerRow(
+        key=label.key.partition("/")[2],
+        status=label.status.value,
+        ok=label.ok,
+        strategy=request.strategy,
+        reason=request.reason,
+        cause=label.cause,
+        directory=label.directory,
+        attempts=label.attempts,
+        uncertainty=number(request.uncertainty),
+        model=number(request.predicted_energy),
+        dft=number(label.energy),
+        error=number(request.predicted_energy - label.energy if both else None),  # type: ignore[operator]
+        fmax=number(max_force(label.atoms, label.forces) if label.forces is not None else None),
+        seconds=f"{label.seconds:.1f}",
+    )
+
+
+def settings(spec: RunSpec, *, defaults: bool) -> str:
+    """The run file, with or without the keys that are at their default."""
+    content = spec.model_dump(mode="json") if defaults else _given(spec)
+    return str(yaml.safe_dump(content, sort_keys=False, allow_unicode=True, default_flow_style=None, width=100))
+
+
+def _given(model: BaseModel) -> dict[str, Any]:
+    """What differs from the defaults, and the tag of each variant on the way: without it the file would not be one."""
+    plain, given = model.model_dump(mode="json"), {}
+    for name, field in type(model).model_fields.items():
+        value = getattr(model, name)
+        if name == "kind" or field.is_required() or value != field.get_default(call_default_factory=True):
+            given[name] = _given(value) if isinstance(value, BaseModel) else plain[name]
+    return given
+
+
+def number(value: float | None) -> str:
+    """Four decimals, or a dash for what is not there."""
+    return "–" if value is None else f"{value:.4f}"
+
+
+def duration(seconds: float) -> str:
+    """A wall time in the unit that one would say it in."""
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.1f} {unit}"
+    return f"{seconds:.1f} s"
+
+
+def _plate(history: RunHistory, entry: Entry) -> Plate:
+    light, dark = entry.draw(history, LIGHT), entry.draw(history, DARK)
+    if light is None or dark is None:
+        return Plate(entry, None, None, None)
+    return Plate(entry, image(light, "png"), image(dark, "png"), image(light, "pdf"))
+
+
+def _data_uri(png: bytes) -> str:
+    return f"data:image/png;base64,{base64.b64encode(png).decode()}"

@@ -1,0 +1,101 @@
+"""How our figures look: one column wide, readable on a phone, light or dark, and for colour-blind readers."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Colormap, ListedColormap, Normalize
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+#: inches
+SIZE = (4.8, 3.5)
+
+
+@dataclass(frozen=True)
+class Style:
+    """Colours of one theme: ``paper`` behind, ``ink`` for text and axes, ``faint`` for guides, five for data.
+
+    The data colours are of Okabe and Ito's palette; ``ramp`` is the part of viridis that stands out from the paper.
+    """
+
+    paper: str
+    ink: str
+    faint: str
+    blue: str
+    red: str
+    green: str
+    yellow: str
+    pink: str
+    ramp: tuple[float, float]
+
+
+LIGHT = Style("#ffffff", "#1f2328", "#9aa0a6", "#0072B2", "#D55E00", "#009E73", "#E69F00", "#CC79A7", (0.0, 0.85))
+DARK = Style("#161b22", "#d6dbe1", "#6e7681", "#56B4E9", "#E8743B", "#2BC49A", "#F0B429", "#E39BC4", (0.3, 1.0))
+
+
+def new_axes(style: Style, x: str, y: str) -> tuple[Figure, Axes]:
+    """An empty figure of one panel; ``x`` and ``y`` name the quantities with their units."""
+    figure = Figure(figsize=SIZE, layout="constrained", facecolor=style.paper)
+    FigureCanvasAgg(figure)
+    axes = figure.subplots()
+    axes.set_facecolor(style.paper)
+    axes.set_xlabel(x, color=style.ink)
+    axes.set_ylabel(y, color=style.ink)
+    axes.tick_params(which="both", colors=style.ink)
+    axes.spines[:].set_color(style.ink)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.set_axisbelow(True)
+    return figure, axes
+
+
+def legend(axes: Axes, style: Style) -> None:
+    """The legend, where it hides least."""
+    axes.legend(frameon=False, fontsize=8, labelcolor=style.ink)
+
+
+def whole_numbers(axes: Axes) -> None:
+    """Ticks of the x axis at whole numbers only."""
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+
+
+def ramp(style: Style) -> Colormap:
+    """Colours from the first cycle to the last."""
+    low, high = style.ramp
+    return ListedColormap([colormaps["viridis"](low + (high - low) * step / 255) for step in range(256)])
+
+
+def cycle_colours(figure: Figure, axes: Axes, style: Style, cycles: Sequence[int]) -> Callable[[npt.ArrayLike], Any]:
+    """What gives a cycle, or several, their colours; a bar explains them where there is more than one."""
+    scale = ScalarMappable(Normalize(min(cycles), max(max(cycles), min(cycles) + 1)), ramp(style))
+    if len(set(cycles)) > 1:
+        bar = figure.colorbar(scale, ax=axes, ticks=MaxNLocator(integer=True, nbins=6), aspect=30, pad=0.02)
+        bar.set_label("cycle", color=style.ink)
+        bar.ax.tick_params(colors=style.ink)
+        bar.outline.set_visible(False)
+    return lambda cycle: scale.to_rgba(np.asarray(cycle, dtype=float))
+
+
+def identity(axes: Axes, style: Style, low: float, high: float) -> None:
+    """The line where model and DFT agree, and equal limits around it."""
+    axes.plot([low, high], [low, high], "--", color=style.faint, lw=1, zorder=1)
+    axes.set_xlim(low, high)
+    axes.set_ylim(low, high)
+    axes.set_aspect("equal", adjustable="box")
+
+
+def image(figure: Figure, kind: str) -> bytes:
+    """The figure as a ``png`` (160 dots per inch) or a ``pdf``, without a date: equal figures are equal files."""
+    buffer = io.BytesIO()
+    about = {"CreationDate": None} if kind == "pdf" else {"Software": None}
+    figure.savefig(buffer, format=kind, dpi=160, metadata=about, facecolor=figure.get_facecolor())
+    return buffer.getvalue()

@@ -1,0 +1,93 @@
+"""The commands that make files of a run, and the schema of a run file: report, export, schema."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from launchpad.cli.options import LaunchpadOption
+
+if TYPE_CHECKING:
+    from al_workflows.history import RunHistory
+
+RunArgument = Annotated[
+    str | None, typer.Argument(metavar="[RUN]", help="A run's id, or how it begins.", show_default=False)
+]
+OutputOfOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--output-of",
+        metavar="DIR",
+        help="In place of RUN: the directory that `alflow run --in-process` wrote; no database is needed.",
+        show_default=False,
+    ),
+]
+
+
+def report(
+    run: RunArgument = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="DIR", help="Where to; by default alflow-report/<run>.", show_default=False
+        ),
+    ] = None,
+    output_of: OutputOfOption = None,
+    launchpad_file: LaunchpadOption = None,
+) -> None:
+    """Make a page of a run, finished or not: its figures, ledger, settings and versions.
+
+    Writes report.html, which needs no other file, and each figure as PNG and PDF.
+    """
+    history = _history(run, output_of, launchpad_file)
+    from al_workflows.analysis.report import write_report  # after what can go wrong: matplotlib takes a while
+    from al_workflows.preflight import writable_directory
+
+    page = write_report(history, writable_directory(output or Path("alflow-report") / history.run))
+    print(f"{page} is the report of {history.run} ({history.state}, {history.dft_calls} DFT calls)")
+
+
+def export(
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="Replaced if it exists.")],
+    run: RunArgument = None,
+    form: Annotated[
+        Literal["extxyz", "ase-db"], typer.Option("--format", "-f", help="Text, or an SQLite file of ase.db.")
+    ] = "extxyz",
+    output_of: OutputOfOption = None,
+    launchpad_file: LaunchpadOption = None,
+) -> None:
+    """Write a run's DFT single points as training data, each with REF_energy, REF_forces and where it comes from."""
+    history = _history(run, output_of, launchpad_file)
+    from al_workflows.export import Format
+    from al_workflows.export import export as write
+
+    number = write(history, Format(form), output)
+    print(f"{output}: {number} structures with REF_energy (eV) and REF_forces (eV/Å) of {history.run}")
+
+
+def schema() -> None:
+    """Print the JSON schema of a run file, by which editors complete and check it."""
+    import json
+
+    from al_workflows.schema import run_schema
+
+    print(json.dumps(run_schema(), indent=2))
+
+
+def _history(run: str | None, output_of: Path | None, launchpad_file: Path | None) -> RunHistory:
+    """The run that was named, from the database or from a directory."""
+    from al_workflows.errors import InputError
+
+    if (run is None) == (output_of is None):
+        given = "both were given" if run is not None else "neither was given"
+        raise InputError(f"one of RUN and --output-of DIR names the run, but {given}; `alflow status` lists the runs")
+    if output_of is not None:
+        from al_workflows.run_directory import read_run_directory
+
+        return read_run_directory(output_of)
+    from launchpad.settings import connect, resolve
+    from launchpad.status import read_history
+
+    return read_history(connect(resolve(launchpad_file)), run or "")
