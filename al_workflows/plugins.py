@@ -31,7 +31,9 @@ from __future__ import annotations
 from importlib.metadata import entry_points
 from typing import Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Discriminator, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, GetJsonSchemaHandler, ValidationError, model_validator
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 
 class PluginSettings(BaseModel):
@@ -84,6 +86,13 @@ class PluginSpec(BaseModel):
                 f"must fit the plug-in {self.kind!r}, which says of `{where}`: {problem['msg']}"
             ) from error
         return self
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Any keys, as the plug-in may have them, but no kind that is built in."""
+        found = handler.resolve_ref_schema(handler(schema))
+        found["properties"]["kind"] = {"type": "string", "not": {"enum": list(cls.builtin)}}
+        return found
 
     def own(self) -> dict[str, Any]:
         """The keys that the plug-in reads."""

@@ -60,7 +60,7 @@ class RunDirectory:
 
 
 def read_run_directory(directory: Path) -> RunHistory:
-    """The run that was worked off in this process below ``directory``, or below its ``work``; it may be unfinished.
+    """The run that was worked off without a database below ``directory``; it may be unfinished.
 
     Raises
     ------
@@ -69,22 +69,21 @@ def read_run_directory(directory: Path) -> RunHistory:
     EnvironmentProblem
         A file of it cannot be read.
     """
-    place = next((place for place in (directory, directory / "work") if (place / RUN_FILE).is_file()), None)
-    if place is None:
+    if not (directory / RUN_FILE).is_file():
         raise InputError(
             f"{directory} holds no {RUN_FILE}, so no run that was made with `alflow run --in-process`; a run through "
             "FireWorks is in the database: give its name instead"
         )
-    about = _read(place / RUN_FILE)
+    about = _read(directory / RUN_FILE)
     closed: list[dict[str, Any]] = []
     # a directory may hold cycles of an earlier run with other settings
-    while (found := _read(place / f"{len(closed):04d}" / CYCLE_FILE)).get("run") == about["run"]:
+    while (found := _read(directory / f"{len(closed):04d}" / CYCLE_FILE)).get("run") == about["run"]:
         closed.append(found)
     cycles = tuple(Cycle.from_dict(content["closed"]) for content in closed)
     verdict = cycles[-1].verdict if cycles else None
     return RunHistory(
         run=about["run"],
-        spec=parse_spec(about["spec"], source=str(place / RUN_FILE)),
+        spec=parse_spec(about["spec"], source=str(directory / RUN_FILE)),
         start=atoms_from_dict(about["start"]),
         cycles=cycles,
         labels=tuple(Label.from_dict(label) for content in closed for label in content["labels"]),
@@ -101,7 +100,7 @@ def read_run_directory(directory: Path) -> RunHistory:
 
 
 def _pools(place: Path, count: int) -> dict[int, Pool]:
-    paths = {cycle: place / f"{cycle:04d}" / POOL_FILE for cycle in range(count)}
+    paths = {cycle: directory / f"{cycle:04d}" / POOL_FILE for cycle in range(count)}
     return {cycle: Pool.from_bytes(_bytes(path)) for cycle, path in paths.items() if path.is_file()}
 
 
