@@ -11,8 +11,9 @@ from ase import Atoms
 from al_workflows.dft.settings import check_available
 from al_workflows.errors import EnvironmentProblem, InputError
 from al_workflows.potential import check_elements
+from al_workflows.potential.dimers import with_parameters_of_file
 from al_workflows.results import run_id
-from al_workflows.spec import RunSpec, load_spec
+from al_workflows.spec import MorsePriorSpec, RunSpec, load_spec
 from al_workflows.structures import describe_closest, min_distance_ratio, read_structure
 
 
@@ -42,6 +43,9 @@ def prepare(path: Path) -> PreparedRun:
 
 def prepare_structure(spec: RunSpec, start: Atoms) -> PreparedRun:
     """As :func:`prepare`, for a specification and a structure that are already there."""
+    if isinstance(spec.potential.prior, MorsePriorSpec):
+        potential = spec.potential.model_copy(update={"prior": with_parameters_of_file(spec.potential.prior)})
+        spec = spec.model_copy(update={"potential": potential})
     elements = sorted(set(start.get_chemical_symbols()))
     check_elements(elements, spec.potential)
     check_available(spec.dft, elements)

@@ -63,6 +63,7 @@ class MorsePriorSpec(Strict):
     parameters: dict[str, MorseParameters] = Field(
         default_factory=dict, description="per element, in place of the shipped dimer values"
     )
+    file: Path | None = Field(None, description="a parameters file, as fit-morse writes it; `parameters` go over it")
     taper_start: PositiveFloat = 5.0
     cutoff: PositiveFloat = 6.0
 
@@ -289,7 +290,7 @@ class RunSpec(Strict):
 
 
 def load_spec(path: Path) -> RunSpec:
-    """The run that the YAML file ``path`` describes, its ``structure`` made absolute relative to the file.
+    """The run that the YAML file ``path`` describes, its paths made absolute relative to the file.
 
     Raises
     ------
@@ -310,8 +311,15 @@ def load_spec(path: Path) -> RunSpec:
             f"{path} holds {type(data).__name__} but must hold keys and values; see `alflow example relax`"
         )
     spec = parse_spec(data, source=str(path))
+    prior = spec.potential.prior
+    if isinstance(prior, MorsePriorSpec) and prior.file is not None:
+        prior = prior.model_copy(update={"file": (path.parent / prior.file).resolve()})
     return spec.model_copy(
-        update={"structure": (path.parent / spec.structure).resolve(), "name": spec.name or path.stem}
+        update={
+            "structure": (path.parent / spec.structure).resolve(),
+            "name": spec.name or path.stem,
+            "potential": spec.potential.model_copy(update={"prior": prior}),
+        }
     )
 
 
@@ -320,10 +328,11 @@ def parse_spec(data: dict[str, Any], source: str = "run") -> RunSpec:
     try:
         return RunSpec.model_validate(data)
     except ValidationError as error:
-        raise InputError(f"{source}: {_first_problem(error)}") from error
+        raise InputError(f"{source}: {first_problem(error)}") from error
 
 
-def _first_problem(error: ValidationError) -> str:
+def first_problem(error: ValidationError) -> str:
+    """The first broken key, in one line."""
     problem = error.errors(include_url=False)[0]
     # pydantic names the chosen variant of a union in the path; the user did not write it
     kinds = {"relaxation", "behler_parrinello", "morse", "none", "auto", "levenberg_marquardt", "lbfgs", "paper"}
