@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from scipy.interpolate import CubicHermiteSpline
-from scipy.optimize import minimize_scalar
+from scipy.interpolate import KroghInterpolator
+from scipy.optimize import brentq, minimize_scalar
 
 from al_workflows.records import FloatArray
 from al_workflows.spec import MorseParameters
@@ -43,23 +45,30 @@ def morse_energy(distances: FloatArray, parameters: MorseParameters) -> FloatArr
 def minimum(distances: FloatArray, energies: FloatArray, slopes: FloatArray) -> Minimum | None:
     """The lowest minimum between two computed distances; None if the slope nowhere turns from negative to positive.
 
-    Energies and slopes of neighbouring points give a cubic (Hermite) polynomial between them: exact to the fourth
-    order of their separation.
+    Around a turn, the polynomial that has the energies and the slopes of the nearest two points on either side.
 
     Parameters
     ----------
     distances, energies, slopes
         Å, eV and eV/Å, [points], by rising distance.
     """
-    turns = [n for n in range(len(distances) - 1) if slopes[n] < 0 <= slopes[n + 1]]
     found = []
-    for n in turns:
-        both = slice(n, n + 2)
-        piece = CubicHermiteSpline(distances[both], energies[both], slopes[both])
-        # the slope of a cubic that is negative on one side and not on the other passes zero upwards once
-        inside = [r for r in piece.derivative().roots(extrapolate=False) if piece(r, 2) >= 0]
-        found += [Minimum(float(r), float(piece(r))) for r in inside]
+    for n in range(len(distances) - 1):
+        if slopes[n] < 0 <= slopes[n + 1]:
+            near = slice(max(n - 1, 0), n + 3)
+            pairs = np.stack([energies[near], slopes[near]], axis=1)  # [points, value and slope]
+            curve = KroghInterpolator(np.repeat(distances[near], 2), pairs.ravel())
+            r_e = _root(curve.derivative, float(distances[n]), float(distances[n + 1]))
+            found.append(Minimum(r_e, float(curve(r_e))))
     return min(found, key=lambda one: one.energy, default=None)
+
+
+def _root(function: Callable[[float], Any], low: float, high: float) -> float:
+    """Where ``function`` passes zero; the end nearer to it when rounding hides the change of sign."""
+    at_low, at_high = float(function(low)), float(function(high))
+    if at_low * at_high < 0:
+        return float(brentq(function, low, high))
+    return low if abs(at_low) < abs(at_high) else high
 
 
 def fit_width(distances: FloatArray, energies: FloatArray, well_depth: float, r_e: float) -> CurveFit:

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -22,8 +23,8 @@ from al_workflows.spec import DftSpec
 
 #: distances of the dimer in units of the r_e that is expected: dense where it may be, then out along the stretched bond
 GRID = (0.90, 0.95, 1.00, 1.05, 1.10, 1.20, 1.35, 1.50)
-#: a second round begins so far beyond the end at which the first one found no minimum
-STEP = 0.9
+#: a second round's grid is around the shortest or longest distance of the first times this
+SHORTER, LONGER = 0.75, 1.15
 #: distances nearer to a computed one than this (Å) are not computed again
 SAME = 0.01
 #: the cell's second edge in units of the first: degenerate open shells get an orientation
@@ -56,8 +57,10 @@ def check_element(element: str, spec: MorseFitSpec) -> None:
         raise InputError(f"{element!r} is not a chemical element; give symbols, e.g. Cu")
     found = multiplicities(element, spec)
     if (found.atom - 1 - atomic_numbers[element]) % 2:
+        parity = "odd" if atomic_numbers[element] % 2 == 0 else "even"
         raise InputError(
-            f"`elements.{element}.atom` is {found.atom} but {atomic_numbers[element]} electrons exclude it"
+            f"`elements.{element}.atom` is {found.atom} but must be {parity}: {element} has {atomic_numbers[element]} "
+            "electrons; give its 2S+1"
         )
     if found.dimer % 2 == 0:
         raise InputError(f"`elements.{element}.dimer` is {found.dimer} but must be odd: a dimer's electrons are even")
@@ -105,13 +108,12 @@ def more_points(element: str, spec: MorseFitSpec, labels: Sequence[Label]) -> tu
     labels
         Those of :func:`first_points`, failures included.
     """
-    found = sorted(
-        (dimer_distance(label), dimer_slope(label)) for label in labels if label.ok and len(label.atoms) == 2
-    )
-    if not found or any(before[1] < 0 <= after[1] for before, after in zip(found, found[1:], strict=False)):
+    dimers = [label for label in labels if label.ok and len(label.atoms) == 2]
+    found = sorted((dimer_distance(label), dimer_slope(label)) for label in dimers)
+    if not found or any(before[1] < 0 <= after[1] for before, after in pairwise(found)):
         return ()
     computed = np.array([distance for distance, _ in found])
-    middle = computed[0] * STEP if found[0][1] >= 0 else computed[-1] / STEP
+    middle = computed[0] * SHORTER if found[0][1] >= 0 else computed[-1] * LONGER
     wanted = [round(factor * middle, 4) for factor in GRID]
     new = [distance for distance in wanted if np.abs(computed - distance).min() > SAME]
     dimer = multiplicities(element, spec).dimer

@@ -47,13 +47,8 @@ def table(fits: Sequence[ElementFit], spec: MorseFitSpec) -> str:
         if fit.curve is None:
             parts.append(f"# {fit.element}: {fit.outcome.value}: {fit.cause}\n")
         else:
-            text = yaml.safe_dump(
-                {fit.element: _entry(fit, spec)},
-                sort_keys=False,
-                allow_unicode=True,
-                default_flow_style=None,
-                width=118,
-            )
+            content = {fit.element: _entry(fit, spec)}
+            text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, default_flow_style=None, width=118)
             parts.append(text)
     return "".join(parts)
 

@@ -114,8 +114,8 @@ def element_parameters(elements: Iterable[str], prior: MorsePriorSpec) -> list[M
         if element not in known:
             raise InputError(
                 f"no Morse parameters for {element}, only for {', '.join(sorted(known))}; give "
-                f"`potential.prior.parameters.{element}` (well_depth, r_e, a; `alflow fit-morse {element}` computes them) "
-                "or use `prior: {kind: none}`"
+                f"`potential.prior.parameters.{element}` (well_depth, r_e, a), let `alflow fit-morse {element}` "
+                "compute them, or use `prior: {kind: none}`"
             )
     return [known[element] for element in elements]
 

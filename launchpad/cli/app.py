@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from launchpad.cli import db, demo, look, runs
+from launchpad.cli import db, demo, look, morse, runs
 from launchpad.cli.errors import CommandGroup, with_one_line_errors
 
 
@@ -38,6 +38,12 @@ app.command(epilog=_examples("alflow submit relax.yaml", "alflow submit relax.ya
 app.command(epilog=_examples("alflow run relax.yaml --workers 2", "alflow run relax.yaml --in-process"))(runs.run)
 app.command(epilog=_examples("alflow status", "alflow status relax-1a2b"))(look.status)
 app.command(epilog=_examples("alflow show relax-1a2b"))(look.show)
+app.command(
+    name="fit-morse",
+    epilog=_examples(
+        "alflow fit-morse Cu O --dft gpaw.yaml", "alflow fit-morse Pt --dft gpaw.yaml --output pt --submit"
+    ),
+)(morse.fit_morse)
 app.add_typer(db.app, name="db")
 
 
