@@ -117,7 +117,8 @@ def test_examples_are_valid(tmp_path: Path) -> None:
 
 
 def test_every_command_has_an_example_in_its_help(tmp_path: Path) -> None:
-    for words in ("demo", "example", "validate", "submit", "run", "status", "show", "db start", "db stop", "db status"):
+    commands = ("demo", "example", "validate", "submit", "run", "status", "show", "fit-morse")
+    for words in (*commands, "db start", "db stop", "db status"):
         shown = alflow(*words.split(), "--help", cwd=tmp_path).stdout
         assert f"alflow {words}" in shown.split("Example")[-1], words
 
