@@ -100,6 +100,15 @@ def test_width_is_the_least_squares_one() -> None:
         assert residual(other * fit.parameters.a) > fit.residual
 
 
+def test_a_stretched_dimer_above_two_atoms_is_left_out() -> None:
+    distances = np.array([2.1, 2.31, 2.5, 2.8, 3.5])
+    energies = morse_energy(distances, TRUE)
+    energies[-1] = 0.4
+    fit = fit_width(distances, energies, TRUE.well_depth, TRUE.r_e)
+    assert fit.distances == (2.1, 2.31, 2.5, 2.8)
+    assert fit.parameters.a == pytest.approx(TRUE.a, rel=1e-5)
+
+
 def test_no_minimum_without_a_turn() -> None:
     distances = np.linspace(2.0, 3.0, 5)
     assert minimum(distances, -distances, -np.ones(5)) is None

@@ -74,6 +74,9 @@ def _root(function: Callable[[float], Any], low: float, high: float) -> float:
 def fit_width(distances: FloatArray, energies: FloatArray, well_depth: float, r_e: float) -> CurveFit:
     """Least squares of a to the points between ``FIT_FROM`` and ``FIT_TO`` r_e, D_e and r_e held.
 
+    A stretched dimer above two atoms is in a state that does not dissociate into them (triplet Pd2, or a spin-paired
+    bond): no Morse curve goes there, and it is left out.
+
     Parameters
     ----------
     distances, energies
@@ -81,7 +84,8 @@ def fit_width(distances: FloatArray, energies: FloatArray, well_depth: float, r_
     well_depth, r_e
         eV and Å.
     """
-    chosen = (distances >= FIT_FROM * r_e) & (distances <= FIT_TO * r_e)
+    near = (distances >= FIT_FROM * r_e) & (distances <= FIT_TO * r_e)
+    chosen = near & ((energies < 0) | (distances < r_e))
     there, wanted = distances[chosen], energies[chosen]
 
     def curve(scaled: float) -> MorseParameters:

@@ -19,8 +19,8 @@ TABLE_FILE, FIGURE_FILE = "morse.yaml", "morse.png"
 _HEADER = """\
 # Morse curves E(r) = well_depth (exp[-2 a (r - r_e)] - 2 exp[-a (r - r_e)]) of homonuclear dimers: eV, Å and 1/Å.
 # well_depth = 2 atom_energy - E(dimer at r_e); a by least squares to the points (Å, eV relative to two atoms) between
-# 0.85 and 1.6 r_e, with `residual` (eV, root mean square). `multiplicity` is 2S+1. `literature` is for comparison.
-# Use it in a run with `potential: {prior: {kind: morse, file: morse.yaml}}`.
+# 0.85 and 1.6 r_e, without stretched dimers above two atoms; `residual`: eV, root mean square. `multiplicity` is 2S+1.
+# `literature` is for comparison. Use in a run: `potential: {prior: {kind: morse, file: morse.yaml}}`.
 """
 
 
