@@ -140,6 +140,17 @@ def test_failed_single_points_are_named(tmp_path: Path) -> None:
     assert "scf_not_converged: 333 iterations" in fit.cause
 
 
+def test_points_of_two_electronic_states_are_named(tmp_path: Path) -> None:
+    def excited(one: Label) -> dict[str, Any]:
+        return {"energy": (one.energy or 0.0) + 0.15} if one.key.endswith("/07") else {}
+
+    fit = fit_element("Cu", fit_spec(), tmp_path, labeller(MorsePotential(**analytic()), excited))
+    assert len(fit.remarks) == 2  # up, and down again
+    assert "from 2.664 to 2.997 Å the energy changes by +0.1" in fit.remarks[0]
+    assert yaml.safe_load(table([fit], fit_spec()))["Cu"]["remarks"] == list(fit.remarks)
+    assert fit_element("Cu", fit_spec(), tmp_path, labeller(MorsePotential(**analytic()))).remarks == ()
+
+
 def test_a_failed_distance_is_left_out(tmp_path: Path) -> None:
     def no_short_one(one: Label) -> dict[str, Any]:
         failed = {"status": "crashed", "energy": None, "forces": None, "cause": "gone"}
@@ -148,6 +159,7 @@ def test_a_failed_distance_is_left_out(tmp_path: Path) -> None:
     fit = fit_element("Cu", fit_spec(), tmp_path, labeller(MorsePotential(**analytic()), no_short_one))
     assert fit.curve is not None
     assert len(fit.distances) == 7
+    assert "1 single points failed" in fit.remarks[0]
     assert fit.curve.parameters.a == pytest.approx(TRUE.a, rel=1e-3)
 
 

@@ -15,6 +15,8 @@ from al_workflows.spec import MorseParameters
 
 #: the points that a is fitted to, in units of r_e: near the minimum and along the stretched bond
 FIT_FROM, FIT_TO = 0.85, 1.6
+#: eV: points further apart than this, against their forces, are of two electronic states
+JUMP = 0.04
 #: a r_e of known dimers is 1.4 (H2) to 5 (heavy metals)
 LEAST, MOST = 0.3, 20.0
 
@@ -40,6 +42,21 @@ def morse_energy(distances: FloatArray, parameters: MorseParameters) -> FloatArr
     """D_e (x² − 2 x) with x = exp[−a (r − r_e)], eV."""
     x = np.exp(-parameters.a * (np.asarray(distances) - parameters.r_e))
     return np.asarray(parameters.well_depth * x * (x - 2.0))
+
+
+def jumps(distances: FloatArray, energies: FloatArray, slopes: FloatArray, parameters: MorseParameters) -> FloatArray:
+    """By how much the energy changes against the slopes from each point to the next, eV, [points - 1].
+
+    Zero on one smooth curve; large where self-consistency found different electronic states at two distances. What the
+    trapezoidal rule itself misses is taken from the fitted curve.
+    """
+    x = np.exp(-parameters.a * (distances - parameters.r_e))
+    fitted = morse_energy(distances, parameters), 2.0 * parameters.a * parameters.well_depth * x * (1.0 - x)
+
+    def against(values: FloatArray, derivatives: FloatArray) -> FloatArray:
+        return np.asarray(np.diff(values) - np.diff(distances) * (derivatives[1:] + derivatives[:-1]) / 2.0)
+
+    return against(energies, slopes) - against(*fitted)
 
 
 def minimum(distances: FloatArray, energies: FloatArray, slopes: FloatArray) -> Minimum | None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from al_workflows.dft.single_point import single_point
-from al_workflows.morse_fit.curve import CurveFit, fit_width, minimum
+from al_workflows.morse_fit.curve import JUMP, CurveFit, fit_width, jumps, minimum
 from al_workflows.morse_fit.points import (
     Multiplicities,
     dimer_distance,
@@ -43,7 +43,7 @@ class ElementFit:
     """``curve`` is None unless ``outcome`` is ``FITTED``; ``cause`` is one line that says why.
 
     ``distances`` (Å) and ``energies`` (eV, relative to two lone atoms), [points], are the dimers that DFT answered;
-    ``energies`` is empty where the lone atom failed.
+    ``energies`` is empty where the lone atom failed. ``remarks`` are lines on what makes a curve doubtful.
     """
 
     element: str
@@ -55,6 +55,7 @@ class ElementFit:
     distances: FloatArray
     energies: FloatArray
     labels: tuple[Label, ...]
+    remarks: tuple[str, ...] = ()
 
     @property
     def seconds(self) -> float:
@@ -84,8 +85,12 @@ def conclude(element: str, spec: MorseFitSpec, labels: Sequence[Label]) -> Eleme
 
     def answer(outcome: Outcome, cause: str, curve: CurveFit | None = None) -> ElementFit:
         relative = total - 2.0 * atom if atom is not None else np.array([])
+        remarks = [f"left out: {_failures(failed)}"] if failed and curve else []
+        remarks += _jumps(distances, jumps(distances, total, slopes, curve.parameters)) if curve else []
         spins = multiplicities(element, spec)
-        return ElementFit(element, outcome, cause, spins, curve, atom, distances, relative, tuple(labels))
+        return ElementFit(
+            element, outcome, cause, spins, curve, atom, distances, relative, tuple(labels), tuple(remarks)
+        )
 
     if atom is None or len(dimers) < FEWEST:
         return answer(Outcome.DFT_FAILED, _failures(failed))
@@ -105,6 +110,14 @@ def conclude(element: str, spec: MorseFitSpec, labels: Sequence[Label]) -> Eleme
             "multiplicities, spin polarisation and `box` in the file of --dft",
         )
     return answer(Outcome.FITTED, "", fit_width(distances, total - 2.0 * atom, well_depth, lowest.r_e))
+
+
+def _jumps(distances: FloatArray, found: FloatArray) -> list[str]:
+    return [
+        f"from {distances[n]:.3f} to {distances[n + 1]:.3f} Å the energy changes by {found[n]:+.2f} eV against the "
+        "forces: two electronic states"
+        for n in np.flatnonzero(np.abs(found) > JUMP)
+    ]
 
 
 def _failures(failed: Sequence[Label]) -> str:

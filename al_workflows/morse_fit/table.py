@@ -72,6 +72,8 @@ def _entry(fit: ElementFit, spec: MorseFitSpec) -> dict[str, Any]:
         "settings": backend_for(dimer.dft).settings(),
         "dft_hash": sorted({label.dft_hash for label in answered}),
     }
+    if fit.remarks:
+        entry["remarks"] = list(fit.remarks)
     if known := literature(fit.element):
         entry["literature"] = known
     return entry

@@ -72,7 +72,7 @@ def _fit_here(elements: list[str], spec: MorseFitSpec, output: Path) -> None:
     for element in elements:
         fits.append(fit_element(element, spec, output / "work"))
         write_fit(fits, spec, output)  # after each, so that an interruption leaves those that are done
-        print(_line(fits[-1]), flush=True)
+        print(_line(fits[-1]), *fits[-1].remarks, sep="\n    ", flush=True)
     fitted = [fit for fit in fits if fit.curve is not None]
     if fitted:
         print(f"Written to {output}: {TABLE_FILE}, {FIGURE_FILE}; use it by `potential.prior.file`")
