@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from ase import Atoms, units
 from ase.data import atomic_masses, atomic_numbers
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -33,6 +33,7 @@ def dimer_energy(curve: MorseParameters, distance: float) -> float:
     return prior.energy_and_forces(np.zeros(2, int), find_neighbors(atoms, 6.0))[0]
 
 
+@settings(deadline=None)  # the first call may have to compile
 @given(curve=curves)
 def test_minimum_depth_and_zero(curve: MorseParameters) -> None:
     assert dimer_energy(curve, curve.r_e) == pytest.approx(-curve.well_depth)
