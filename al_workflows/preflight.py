@@ -14,9 +14,10 @@ from al_workflows.dft.spec import resolved
 from al_workflows.errors import EnvironmentProblem, InputError
 from al_workflows.files import write_atomically
 from al_workflows.potential import check_elements
+from al_workflows.potential.dimers import with_parameters_of_file
 from al_workflows.records import atoms_from_dict, atoms_to_dict
 from al_workflows.results import run_id
-from al_workflows.spec import RunSpec
+from al_workflows.spec import MorsePriorSpec, RunSpec
 from al_workflows.spec_file import load_spec
 from al_workflows.structures import describe_closest, min_distance_ratio, read_structure
 
@@ -50,6 +51,9 @@ def prepare(path: Path) -> PreparedRun:
 
 def prepare_structure(spec: RunSpec, start: Atoms) -> PreparedRun:
     """As :func:`prepare`, for a specification and a structure that are already there."""
+    if isinstance(spec.potential.prior, MorsePriorSpec):
+        potential = spec.potential.model_copy(update={"prior": with_parameters_of_file(spec.potential.prior)})
+        spec = spec.model_copy(update={"potential": potential})
     spec = spec.model_copy(update={"dft": resolved(spec.dft)})
     elements = sorted(set(start.get_chemical_symbols()))
     check_elements(elements, spec.potential)

@@ -87,7 +87,7 @@ def read_run_directory(directory: Path) -> RunHistory:
         start=atoms_from_dict(about["start"]),
         cycles=cycles,
         labels=tuple(Label.from_dict(label) for content in closed for label in content["labels"]),
-        pools=_pools(place, len(cycles)),
+        pools=_pools(directory, len(cycles)),
         rejected={
             index: tuple(Rejection.from_dict(rejection) for rejection in content["rejected"])
             for index, content in enumerate(closed)
@@ -99,7 +99,7 @@ def read_run_directory(directory: Path) -> RunHistory:
     )
 
 
-def _pools(place: Path, count: int) -> dict[int, Pool]:
+def _pools(directory: Path, count: int) -> dict[int, Pool]:
     paths = {cycle: directory / f"{cycle:04d}" / POOL_FILE for cycle in range(count)}
     return {cycle: Pool.from_bytes(_bytes(path)) for cycle, path in paths.items() if path.is_file()}
 

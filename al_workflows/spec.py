@@ -61,6 +61,7 @@ class MorsePriorSpec(Strict):
     parameters: dict[str, MorseParameters] = Field(
         default_factory=dict, description="per element, in place of the shipped dimer values"
     )
+    file: Path | None = Field(None, description="a parameters file, as fit-morse writes it; `parameters` go over it")
     taper_start: PositiveFloat = 5.0
     cutoff: PositiveFloat = 6.0
 

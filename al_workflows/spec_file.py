@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from al_workflows.dft.spec import beside
 from al_workflows.errors import InputError
 from al_workflows.plugins import PluginSpec
-from al_workflows.spec import RunSpec
+from al_workflows.spec import MorsePriorSpec, RunSpec
 
 #: pydantic names the chosen variant of a union in a problem's path; the user did not write it
 _VARIANTS = {"plugin", "behler_parrinello", "auto", "levenberg_marquardt", "lbfgs", "paper"}
@@ -37,19 +37,19 @@ _Loader.add_implicit_resolver(
 )
 
 
-def load_spec(path: Path) -> RunSpec:
-    """The run that the YAML file ``path`` describes, its paths made absolute relative to the file.
+def read_yaml(path: Path) -> dict[str, Any]:
+    """The keys and values that the YAML file ``path`` holds.
 
     Raises
     ------
     InputError
-        The file is missing, no YAML, or breaks a rule; the message names the first broken key.
+        The file is missing, no YAML, holds no keys, or one of them twice.
     """
     try:
         data = yaml.load(path.read_text(), _Loader)  # a SafeLoader
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "not a text file"
-        raise InputError(f"run file {path} cannot be read: {reason}; give the path of a run's YAML") from error
+        raise InputError(f"{path} cannot be read: {reason}; give the path of a YAML file") from error
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f" (line {mark.line + 1})" if mark else ""
@@ -58,12 +58,31 @@ def load_spec(path: Path) -> RunSpec:
     if not isinstance(data, dict):
         found = "nothing" if data is None else type(data).__name__
         raise InputError(f"{path} holds {found} but must hold keys and values; see `alflow example relax`")
+    return data
+
+
+def load_spec(path: Path) -> RunSpec:
+    """The run that the YAML file ``path`` describes, its paths made absolute relative to the file.
+
+    Raises
+    ------
+    InputError
+        The file is missing, no YAML, or breaks a rule; the message names the first broken key.
+    """
+    data = read_yaml(path)
     if data.get("name") is None:
         # a file may be called anything; a run's name is part of directories and of FireWorks' names
         data["name"] = re.sub(r"[^A-Za-z0-9_.-]+", "-", path.stem).strip("-._")[:80] or "run"
     spec = parse_spec(data, source=str(path))
+    prior = spec.potential.prior
+    if isinstance(prior, MorsePriorSpec) and prior.file is not None:
+        prior = prior.model_copy(update={"file": (path.parent / prior.file).resolve()})
     return spec.model_copy(
-        update={"structure": (path.parent / spec.structure).resolve(), "dft": beside(spec.dft, path.parent)}
+        update={
+            "structure": (path.parent / spec.structure).resolve(),
+            "potential": spec.potential.model_copy(update={"prior": prior}),
+            "dft": beside(spec.dft, path.parent),
+        }
     )
 
 
@@ -72,10 +91,11 @@ def parse_spec(data: dict[str, Any], source: str = "run") -> RunSpec:
     try:
         return RunSpec.model_validate(data)
     except ValidationError as error:
-        raise InputError(f"{source}: {_first_problem(error)}") from error
+        raise InputError(f"{source}: {first_problem(error)}") from error
 
 
-def _first_problem(error: ValidationError) -> str:
+def first_problem(error: ValidationError) -> str:
+    """The first broken key, in one line."""
     # a misspelt key says more than the absence of the right one
     problem = min(error.errors(include_url=False), key=lambda one: one["type"] != "extra_forbidden")
     # pydantic names the chosen variant of a union in the path; the user did not write it

@@ -40,7 +40,7 @@ def test_the_shortest_file_is_valid(validator: Any) -> None:
         {"simulation": {"kind": "relaxation", "fmx": 0.1}},
         {"dft": {"kind": "emt", "tmeout": 1}},
         {"potential": {"training": {"kind": "auto", "epochs": 3}}},
-        {"query": {"kind": "best"}},
+        {"query": {"kind": "final", "batch": 3}},
         {"resources": {"dft": {"category": "a", "nodes": 2}}},
     ],
     ids=str,

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from launchpad.cli import db, demo, doctor, files, look, runs
+from launchpad.cli import db, demo, doctor, files, look, morse, runs
 from launchpad.cli.errors import CommandGroup, with_one_line_errors
 
 
@@ -44,6 +44,12 @@ app.command(epilog=_examples("alflow report relax-1a2b -o page", "alflow report 
 app.command(epilog=_examples("alflow export relax-1a2b -o train.extxyz", "alflow export relax-1a2b -f ase-db -o a.db"))(
     files.export
 )
+app.command(
+    name="fit-morse",
+    epilog=_examples(
+        "alflow fit-morse Cu O --dft gpaw.yaml", "alflow fit-morse Pt --dft gpaw.yaml --output pt --submit"
+    ),
+)(morse.fit_morse)
 app.command(epilog=_examples("alflow schema > alflow.schema.json"))(files.schema)
 app.command(epilog=_examples("alflow doctor", "alflow doctor --directory /scratch/me/runs"))(doctor.doctor)
 app.add_typer(db.app, name="db")

@@ -117,7 +117,8 @@ def test_examples_are_valid(tmp_path: Path) -> None:
 
 
 def test_every_command_has_an_example_in_its_help(tmp_path: Path) -> None:
-    names = ("demo", "example", "validate", "submit", "run", "status", "show", "report", "export", "schema", "doctor")
+    runs = ("demo", "example", "validate", "submit", "run", "status", "show")
+    names = (*runs, "report", "export", "fit-morse", "schema", "doctor")
     for words in (*names, "db start", "db stop", "db status"):
         shown = alflow(*words.split(), "--help", cwd=tmp_path).stdout
         assert f"alflow {words}" in shown.split("Example")[-1], words
