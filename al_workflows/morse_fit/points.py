@@ -17,7 +17,7 @@ from al_workflows.dft.settings import own_settings
 from al_workflows.errors import InputError
 from al_workflows.morse_fit.spec import MorseFitSpec, isolated
 from al_workflows.morse_fit.states import atom_multiplicity, dimer_multiplicity
-from al_workflows.potential.dimers import shipped_parameters
+from al_workflows.potential.dimers import literature
 from al_workflows.records import Label, Request, request_key
 from al_workflows.spec import DftSpec
 
@@ -74,11 +74,12 @@ def multiplicities(element: str, spec: MorseFitSpec) -> Multiplicities:
 
 
 def expected_distance(element: str, spec: MorseFitSpec) -> float:
-    """Where the minimum is looked for (Å): the user's, the shipped one, or twice the covalent radius."""
-    shipped = shipped_parameters().get(element)
+    """Where the minimum is looked for (Å): the user's, the measured one, or twice the covalent radius."""
     if own := spec.element(element).r_e:
         return own
-    return shipped.r_e if shipped else 2.0 * float(covalent_radii[atomic_numbers[element]])
+    # not the shipped curve's: points would be other ones as soon as it is computed anew
+    known = literature(element)
+    return float(known["r_e"]) if known else 2.0 * float(covalent_radii[atomic_numbers[element]])
 
 
 def series(element: str, spec: MorseFitSpec) -> str:
