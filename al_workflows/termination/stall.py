@@ -45,4 +45,5 @@ def _failures(progress: Progress) -> str:
     if not failed:
         return ""
     last = failed[-1]
-    return f"; {len(failed)} of the single points failed, the last by {last.status.value}: {last.cause} (see {last.directory})"
+    what = f"{last.status.value}: {last.cause} (see {last.directory})"
+    return f"; {len(failed)} of the single points failed, the last by {what}"
