@@ -309,6 +309,8 @@ def _first_problem(error: ValidationError) -> str:
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
     if problem["type"] == "extra_forbidden":
         return f"`{where}` is not a key of this file; remove it or correct its spelling{more}"
+    if problem["type"] == "missing" and "." in where:
+        return f"`{where}` is missing but must be given{more}"
     if problem["type"] == "missing":
         return f"`{where}` is missing; `structure`, `simulation` and `dft` must be given{more}"
     if problem["type"] == "union_tag_not_found":
