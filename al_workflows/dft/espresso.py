@@ -25,7 +25,7 @@ from al_workflows.dft.backend import (
     evaluate,
     one_line,
 )
-from al_workflows.dft.command import explain_exit, find_executables, program
+from al_workflows.dft.command import explain_exit, find_executables, words
 from al_workflows.dft.espresso_output import PwOutput, read_output
 from al_workflows.errors import EnvironmentProblem, InputError
 
@@ -161,7 +161,7 @@ class EspressoBackend:
     def code(self) -> str:
         """E.g. ``espresso 6.7MaX``: asked of the executable, once per process."""
         path = find_executables(self.command, "pw")
-        return f"espresso {_version(path, Path(path).stat().st_mtime_ns, program(self.command, 'pw'))}"
+        return f"espresso {_version(path, Path(path).stat().st_mtime_ns, self.command)}"
 
     def ladder(self) -> tuple[Rung, ...]:
         """Slower mixing with more steps; then local Thomas-Fermi mixing; then conjugate gradients. Same threshold."""
@@ -256,19 +256,26 @@ def _digest(path: Path, algorithm: str) -> str:
 
 
 @functools.lru_cache(maxsize=8)
-def _version(path: str, modified: int, name: str) -> str:
-    """Version that the executable prints when it is started without input; ``modified`` makes a new file a new key."""
-    with TemporaryDirectory() as directory:
-        try:
-            done = subprocess.run(
-                [path], stdin=subprocess.DEVNULL, capture_output=True, cwd=directory, timeout=60, check=False
-            )
-            text = done.stdout.decode(errors="replace")
-        except (OSError, subprocess.TimeoutExpired) as error:
-            raise EnvironmentProblem(f"{path} cannot be started ({one_line(str(error), 120)})") from error
-    found = re.search(r"Program PWSCF\s*v\.(\S+)", text)
-    if found is None:
-        last = (done.stderr.decode(errors="replace").strip() or text.strip()).splitlines()
-        said = one_line(last[-1], 120) if last else "nothing"
-        raise EnvironmentProblem(f"{name} does not start as pw.x does (it said: {said}); load the modules it needs")
-    return found.group(1)
+def _version(path: str, modified: int, command: str) -> str:
+    """Version that pw.x prints when it is started without input; ``modified`` makes a new file a new key.
+
+    The executable alone is tried first, then, for MPI libraries that insist on it, the command with its launcher.
+    """
+    said = "nothing"
+    for line in ([path], words(command)):
+        with TemporaryDirectory() as directory:
+            try:
+                done = subprocess.run(
+                    line, stdin=subprocess.DEVNULL, capture_output=True, cwd=directory, timeout=60, check=False
+                )
+            except (OSError, subprocess.TimeoutExpired) as error:
+                said = str(error)
+                continue
+        found = re.search(r"Program PWSCF\s*v\.(\S+)", done.stdout.decode(errors="replace"))
+        if found is not None:
+            return found.group(1)
+        said = (done.stderr or done.stdout).decode(errors="replace").strip() or "nothing"
+    raise EnvironmentProblem(
+        f"`dft.command` is {command!r} but does not start as pw.x does (it said: "
+        f"{one_line(said.splitlines()[-1], 120)}); load the modules it needs"
+    )

@@ -202,7 +202,7 @@ def test_the_machine_lacks_something(tmp_path):
         ({"command": "pw_missing.x"}, "pw_missing.x is not an executable on the PATH"),
         ({"command": "env pw_missing.x"}, "pw_missing.x is not an executable on the PATH"),
         ({"command": "mpirun_missing -np 2 pw.x"}, "mpirun_missing is not an executable"),
-        ({"command": "cat"}, "cat does not start as pw.x does"),
+        ({"command": "cat"}, "`dft.command` is 'cat' but does not start as pw.x does"),
         ({"pseudo_dir": tmp_path / "missing"}, "there is no such directory here"),
         ({"pseudo_dir": tmp_path}, f"pseudopotential {tmp_path}/{SILICON} of Si does not exist"),
         ({"pseudo_dir": None}, "ESPRESSO_PSEUDO is not set"),

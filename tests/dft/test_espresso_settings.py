@@ -122,7 +122,7 @@ VASP = {"kind": "vasp", "setups": {"Cu": "Cu_pv"}}
 @pytest.mark.parametrize(
     ("dft", "message"),
     [
-        ({"kind": "espresso"}, "`dft.pseudopotentials` is missing"),
+        ({"kind": "espresso"}, "`dft.pseudopotentials` is missing but must be given"),
         ({"kind": "espresso", "pseudopotentials": FILES, "preset": "best"}, "`dft.preset` is 'best' but should be"),
         ({"kind": "espresso", "pseudopotentials": FILES, "kpts": [0, 1, 1]}, "`dft.kpts.0` is 0 but"),
         ({"kind": "espresso", "pseudopotentials": FILES, "koffset": [2, 0, 0]}, "`dft.koffset.0` is 2 but"),

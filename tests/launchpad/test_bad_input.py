@@ -63,7 +63,7 @@ BAD_VALUES = [
     ({"potential": {"members": 0}}, ["potential.members", "0", "greater than or equal to 1"]),
     ({"query": {"kind": "best"}}, ["query", "best", "final_uncertainty"]),
     ({"query": {"kind": "random", "batch": 0}}, ["query.batch", "0"]),
-    ({"dft": {"kind": "vasp"}}, ["dft", "vasp", "gpaw"]),
+    ({"dft": {"kind": "castep"}}, ["dft", "castep", "gpaw"]),
     ({"dft": {"kind": "emt", "timeout": 0}}, ["dft.timeout", "0"]),
     ({"dft": {"kind": "ase", "calculator": "nowhere.to.be.Found"}}, ["nowhere.to.be.Found"]),
     ({"dft": {"kind": "ase", "calculator": "os.path.join"}}, ["os.path.join", "Calculator"]),
