@@ -51,6 +51,13 @@ class RunHistory:
         return sum(label.attempts > 0 for label in self.labels)
 
     @property
+    def relaxations(self) -> Mapping[int, Pool]:
+        """The pools that are relaxations with a frame at least, in the order of their cycles."""
+        if self.spec.simulation.kind != "relaxation":
+            return {}
+        return {cycle: pool for cycle, pool in sorted(self.pools.items()) if len(pool)}
+
+    @property
     def target(self) -> float | None:
         """The DFT force below which a relaxation is converged, eV/Å; None for another kind of run."""
         fmax = getattr(self.spec.simulation, "fmax", None)

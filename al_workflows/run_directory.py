@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 from ase import Atoms
 
@@ -75,6 +76,8 @@ def read_run_directory(directory: Path) -> RunHistory:
             "FireWorks is in the database: give its name instead"
         )
     about = _read(directory / RUN_FILE)
+    if not {"run", "spec", "start", "created", "versions"} <= about.keys():
+        raise InputError(f"{directory / RUN_FILE} is not a run of this program; name the directory of `alflow run`")
     closed: list[dict[str, Any]] = []
     # a directory may hold cycles of an earlier run with other settings
     while (found := _read(directory / f"{len(closed):04d}" / CYCLE_FILE)).get("run") == about["run"]:
@@ -101,7 +104,14 @@ def read_run_directory(directory: Path) -> RunHistory:
 
 def _pools(directory: Path, count: int) -> dict[int, Pool]:
     paths = {cycle: directory / f"{cycle:04d}" / POOL_FILE for cycle in range(count)}
-    return {cycle: Pool.from_bytes(_bytes(path)) for cycle, path in paths.items() if path.is_file()}
+    return {cycle: _pool(path) for cycle, path in paths.items() if path.is_file()}
+
+
+def _pool(path: Path) -> Pool:
+    try:
+        return Pool.from_bytes(_bytes(path))
+    except (BadZipFile, ValueError, KeyError) as error:
+        raise _damaged(path, error) from error
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -111,8 +121,12 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(_bytes(path))
     except ValueError as error:
-        raise EnvironmentProblem(f"{path} is damaged ({error}); remove it and run the command again") from error
-    return dict(content)
+        raise _damaged(path, error) from error
+    return dict(content) if isinstance(content, dict) else {}
+
+
+def _damaged(path: Path, error: Exception) -> EnvironmentProblem:
+    return EnvironmentProblem(f"{path} is damaged ({error}); `alflow run --in-process` writes it again")
 
 
 def _bytes(path: Path) -> bytes:

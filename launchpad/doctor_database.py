@@ -151,7 +151,7 @@ def _locks(launchpad: LaunchPad) -> Finding:
         return warn(
             "locks",
             f"{len(stuck)} workflows stay locked (fw_id {_some(stuck)}): a worker died while it updated them",
-            f"`lpad admin unlock -i {' '.join(str(fw_id) for fw_id in stuck[:5])}`",
+            f"`lpad admin unlock -i {','.join(str(fw_id) for fw_id in stuck)}`",
         )
     return ok("locks", "no workflow is locked")
 

@@ -20,7 +20,7 @@ ENERGY_FLOOR, STRUCTURE_FLOOR = 1e-6, 1e-6
 
 def relaxation_energies(history: RunHistory, style: Style = LIGHT) -> Figure | None:
     """Energy along the model's relaxation by cycle, with DFT's energies of the frames that were labelled."""
-    pools = {cycle: pool for cycle, pool in sorted(history.pools.items()) if len(pool)}
+    pools = history.relaxations
     if not pools:
         return None
     answer = history.answer

@@ -46,9 +46,7 @@ def relaxed_errors(history: RunHistory) -> list[RelaxedError]:
     if answer is None or answer.energy is None:
         return []
     errors = []
-    for cycle, pool in sorted(history.pools.items()):
-        if len(pool) == 0 or len(pool.template) != len(answer.atoms):
-            continue
+    for cycle, pool in history.relaxations.items():
         relaxed = pool.frame(-1)
         there = [
             label.energy

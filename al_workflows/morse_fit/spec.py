@@ -8,16 +8,7 @@ from typing import Any
 from pydantic import Field, PositiveFloat, PositiveInt, ValidationError
 
 from al_workflows.errors import InputError
-from al_workflows.spec import (
-    AseSpec,
-    DftSpec,
-    EspressoSpec,
-    GpawSpec,
-    ResourcesSpec,
-    RunSpec,
-    Strict,
-    VaspSpec,
-)
+from al_workflows.spec import AseSpec, DftSpec, EspressoSpec, GpawSpec, ResourcesSpec, RunSpec, Strict, VaspSpec
 from al_workflows.spec_file import first_problem, read_yaml
 
 

@@ -51,4 +51,5 @@ def demo(
         f"{baseline.optimizer} on the same surface takes {baseline.calls}"
     )
     print(f"Figure: {figure}")
-    print(f"Next: alflow show {prepared.run}   alflow run {path}   (alflow db stop ends the local database)")
+    print(f"Next: alflow report {prepared.run}   alflow show {prepared.run}   alflow run {path}")
+    print("(alflow db stop ends the local database)")

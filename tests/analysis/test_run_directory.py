@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -78,3 +79,15 @@ def test_a_directory_that_is_none_is_named(tmp_path: Path) -> None:
     (tmp_path / "run.json").write_text(json.dumps({"run": "x"})[:-1])
     with pytest.raises(EnvironmentProblem, match="damaged"):
         read_run_directory(tmp_path)
+    for foreign in ({"run": "x"}, ["run"]):
+        (tmp_path / "run.json").write_text(json.dumps(foreign))
+        with pytest.raises(InputError, match="not a run of this program"):
+            read_run_directory(tmp_path)
+
+
+def test_a_damaged_pool_is_named(run_directory: Path, tmp_path: Path) -> None:
+    shutil.copytree(run_directory, tmp_path / "copy")
+    pool = tmp_path / "copy" / "work" / "0002" / "pool.npz"
+    pool.write_bytes(pool.read_bytes()[:100])
+    with pytest.raises(EnvironmentProblem, match=r"0002/pool\.npz is damaged"):
+        read_run_directory(tmp_path / "copy")
