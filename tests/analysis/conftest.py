@@ -26,7 +26,7 @@ def answer(request: Request, directory: Path) -> Label:
 def run_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("run")
     spec = run_spec(query={"kind": "final_uncertainty", "batch": 2})
-    offline.run(spec, slab(2.4, seed=0), directory / "work", labeller=answer)
+    offline.run(spec, slab(2.4, seed=0), directory, labeller=answer)
     return directory
 
 
