@@ -93,7 +93,7 @@ def conclude(element: str, spec: MorseFitSpec, labels: Sequence[Label]) -> Eleme
         )
 
     if atom is None or len(dimers) < FEWEST:
-        return answer(Outcome.DFT_FAILED, _failures(failed))
+        return answer(Outcome.DFT_FAILED, f"{_failures(failed)} ({failed[0].directory})")
     lowest = minimum(distances, total, slopes)
     if lowest is None:
         side = "falling" if slopes[-1] < 0 else "rising"
@@ -122,7 +122,5 @@ def _jumps(distances: FloatArray, found: FloatArray) -> list[str]:
 
 def _failures(failed: Sequence[Label]) -> str:
     first = failed[0]
-    return (
-        f"{len(failed)} single points failed, the first ({first.request.reason}) with {first.status.value}: "
-        f"{first.cause} ({first.directory})"
-    )
+    number = "1 single point" if len(failed) == 1 else f"{len(failed)} single points, the first one"
+    return f"DFT failed in {number} ({first.request.reason}) with {first.status.value}: {first.cause}"

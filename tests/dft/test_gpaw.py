@@ -61,6 +61,7 @@ def test_scf_that_converges_with_another_rung_of_the_ladder(tmp_path):
     assert np.abs(label.forces - easy.forces).max() < 0.01
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning:gpaw")
 def test_every_rung_is_one_that_gpaw_takes():
     for rung in GpawBackend().ladder():
         GpawBackend(**rung.changes).check(["Cu"])
