@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ from al_workflows.structures import describe_closest, min_distance_ratio, read_s
 
 #: holds the id of the run that a directory belongs to
 MARKER = ".alflow-run"
+RESULT = "result.json"
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,6 +118,13 @@ def writable_directory(directory: Path) -> Path:
     return directory.resolve()
 
 
+def _run_of(result: Path) -> str:
+    try:
+        return str(json.loads(result.read_text())["run"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return "something else"
+
+
 def claimed_directory(directory: Path, run: str) -> Path:
     """``directory``, absolute and writable, marked as that of ``run``.
 
@@ -129,8 +138,8 @@ def claimed_directory(directory: Path, run: str) -> Path:
     directory = writable_directory(directory)
     marker = directory / MARKER
     owner = marker.read_text().strip() if marker.exists() else None
-    if owner is None and (directory / "result.json").exists():
-        owner = "something else"
+    if owner is None and (directory / RESULT).exists():
+        owner = _run_of(directory / RESULT)
     if owner not in (None, run):
         raise InputError(f"{directory} is the directory of {owner}, not of {run}; name another one")
     write_atomically(marker, f"{run}\n")

@@ -141,7 +141,10 @@ class SinglePointTask(FiretaskBase):  # type: ignore[misc]  # fireworks is untyp
             stored = store.label(request.key)
             if stored is not None:
                 return FWAction()
-            label = find_label(request, dft, directory) or shared(launchpad.db, request, dft, directory, compute)
+            found = find_label(request, dft, directory)
+            if found is None:
+                found = shared(launchpad.db, request, dft, directory, compute) if dft.reuse else compute()
+            label = found
             store.put_label(self["run"], label)
         return FWAction(stored_data={"status": label.status.value, "cause": label.cause, "seconds": label.seconds})
 

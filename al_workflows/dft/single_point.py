@@ -74,13 +74,16 @@ def single_point(request: Request, dft: DftSpec, directory: Path) -> Label:
         place = claim_attempt(directory)
         start = time.monotonic()
         settings = own_settings(dft) | (tried[-1].changes if tried else {})
-        judged = _judged(attempt(dft.kind, settings, request.atoms, place, dft.timeout), request, dft)
+        answer = attempt(dft.kind, settings, request.atoms, place, dft.timeout)
+        judged = _judged(answer, request, dft)
+        # a code that computes an absurd force may have had a bad day; one that refuses the geometry will do so again
+        absurd = isinstance(answer, Computed) and judged.status is not LabelStatus.OK
         elapsed = time.monotonic() - start
         close_attempt(place, judged.status, judged.cause, elapsed, note=tried[-1].note if tried else "")
         seconds += elapsed
         if judged.status is LabelStatus.SCF_NOT_CONVERGED and rungs:
             tried.append(rungs.pop(0))
-        elif judged.status in _WORTH_RETRYING and failures + 1 < dft.max_attempts:
+        elif (absurd or judged.status in _WORTH_RETRYING) and failures + 1 < dft.max_attempts:
             failures += 1
         else:
             break

@@ -38,6 +38,7 @@ class SinglePointSpec(Strict):
 
     timeout: PositiveFloat = Field(4 * 3600.0, description="wall time of one attempt, s")
     max_attempts: PositiveInt = Field(2, description="attempts after a crash, a time-out or unreadable output")
+    reuse: bool = Field(True, description="take over a point that another run of the database has computed")
     scf_retries: int = Field(
         2,
         ge=0,

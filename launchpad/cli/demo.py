@@ -34,7 +34,8 @@ def demo(
     path = copy_example("relax", output)
     prepared = prepare(path)
     # a name of its own, so that every demo is a new run
-    spec = prepared.spec.model_copy(update={"name": time.strftime("demo-%Y%m%d-%H%M%S")})
+    dft = prepared.spec.dft.model_copy(update={"reuse": False})  # or the second demo would compute nothing
+    spec = prepared.spec.model_copy(update={"name": time.strftime("demo-%Y%m%d-%H%M%S"), "dft": dft})
     prepared = prepare_structure(spec, prepared.start)
     target = spec.target_fmax or 0.03
     place = claimed_directory(output / prepared.run, prepared.run)

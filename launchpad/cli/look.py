@@ -117,6 +117,8 @@ def _ledger(one: RunStatus, labels: tuple[Label, ...]) -> Table:
         request = label.request
         fmax = max_force(label.atoms, label.forces) if label.forces is not None else None
         why = request.reason + (f"; {label.cause}" if label.cause else "")
+        if label.reused_from is not None:
+            why += f"; taken over from {label.reused_from}"
         if not label.ok:  # of an accepted label, the cause is what SCF took to converge
             why += f" ({label.directory})"
         table.add_row(

@@ -63,6 +63,8 @@ def summary(result: RunResult) -> str:
     if found["energy_eV"] is not None:
         text += f" DFT energy {found['energy_eV']:.4f} eV, fmax {found['fmax_eV_per_A']:.4f} eV/Å."
     text += f" DFT took {seconds['dft']:.1f} s, learning and simulating {learning:.1f} s."
+    if found["reused"]:
+        text += f" {found['reused']} labels were taken over from other runs of this database."
     if found["failures"]:
         text += f" {len(found['failures'])} single points failed; `alflow show {found['run']}` says why."
     return text

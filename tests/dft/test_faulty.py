@@ -64,7 +64,7 @@ def seeds(count):
     found, key = [], structure_key(start())
     for seed in range(100):
         kinds = [fate(key, f"attempt_{i}", seed, 0.3) for i in (1, 2, 3)]
-        fatal = next((kind for kind in kinds if kind in (None, "scf", "force")), "all failed")
+        fatal = next((kind for kind in kinds if kind in (None, "scf")), "all failed")
         if fatal is None:
             found.append(seed)
     return found[:count]
@@ -88,7 +88,7 @@ def test_a_third_of_all_attempts_fails_and_the_run_converges(tmp_path, seed):
         fates = [(place / "fate").read_text() if (place / "fate").is_file() else None for place in places]
         last = fates[-1]
         assert label.status is (S.OK if last is None else STATUS[last]), (fates, label.cause)
-        assert all(kind not in (None, "scf", "force") for kind in fates[:-1])  # the others are tried again
+        assert all(kind not in (None, "scf") for kind in fates[:-1])  # the others are tried again
     assert sum(label.attempts for label in result.labels) >= len(result.labels)
 
 

@@ -83,7 +83,7 @@ def test_energy_is_the_one_the_forces_belong_to(tmp_path):
         (
             "Huge",
             S.GEOMETRY_REJECTED,
-            1,
+            2,
             "the force on atom 0 (Cu) is 10000.0 eV/Å but must be at most 200 (`max_force`)",
         ),
     ],

@@ -133,3 +133,14 @@ def test_other_settings_are_another_point() -> None:
     moved = slab()
     moved.positions[0, 0] += 1e-3
     assert point_key(moved, DFT) != point_key(atoms, DFT)
+
+
+def test_reuse_can_be_switched_off(lpad: LaunchPad, tmp_path: Path) -> None:
+    start, own = slab(2.4, seed=0), {"kind": "emt", "timeout": 120, "reuse": False}
+    limits = {"max_cycles": 1}
+    for name in ("1", "2"):
+        (tmp_path / name).mkdir()
+    one = through_fireworks(lpad, run_spec(dft=own, termination=limits), start, tmp_path / "1")
+    two = through_fireworks(lpad, run_spec(dft=own, termination=limits, seed=2), start, tmp_path / "2")
+    assert (one.reused, two.reused) == (0, 0)
+    assert two.dft_calls == len(two.labels)

@@ -69,6 +69,10 @@ BAD_VALUES = [
     ({"dft": {"kind": "ase", "calculator": "os.path.join"}}, ["os.path.join", "Calculator"]),
     ({"seed": -1}, ["seed", "-1"]),
     ({"name": "a/b"}, ["name", "a/b"]),
+    ({"simulation": {"kind": "relaxation", "fmax": True}}, ["simulation", "true or false", "fmax"]),
+    ({"query": {"kind": "final_uncertainty"}, "potential": {"members": 1}}, ["potential.members", "2 or more"]),
+    ({"potential": {"prior": {"kind": "morse", "parameters": {"h": {"well_depth": 1, "r_e": 1, "a": 1}}}}}, ["'h'"]),
+    ({"potential": {"hidden": [10**6]}}, ["potential.hidden", "1000"]),
     ({"structure": "missing.xyz"}, ["missing.xyz"]),
     ({"structure": "run.yaml"}, ["run.yaml"]),
 ]
@@ -121,7 +125,9 @@ def test_a_missing_run_file(tmp_path: Path) -> None:
     assert "nowhere.yaml" in refusal("validate", "nowhere.yaml", cwd=tmp_path)
 
 
-@pytest.mark.parametrize("text", ["structure: [", "just words", "\x00", ""])
+@pytest.mark.parametrize(
+    "text", ["structure: [", "just words", "\x00", "", "seed: 1\nseed: 2", "dft: {kind: emt, kind: emt}", "1: 2"]
+)
 def test_a_run_file_that_is_none(text: str, tmp_path: Path) -> None:
     (tmp_path / "run.yaml").write_text(text)
     assert "run.yaml" in refusal("validate", "run.yaml", cwd=tmp_path)
@@ -181,7 +187,17 @@ def test_the_result_of_another_run_is_not_overwritten(tmp_path: Path) -> None:
     (output / "result.json").write_text('{"run": "other"}')
     line = refusal("run", str(put(tmp_path)), "--in-process", "--output", str(output), cwd=tmp_path)
     assert "other" in line
-    assert "--output" in line
+    assert str(output) in line
+    assert (output / "result.json").read_text() == '{"run": "other"}'
+
+
+def test_the_directory_of_a_run_that_goes_on_is_not_shared(tmp_path: Path) -> None:
+    limits = {"max_dft_calls": 1}
+    one = put(tmp_path, termination=limits)
+    assert alflow("run", str(one), "--in-process", "--output", "out", cwd=tmp_path).returncode == 1
+    (tmp_path / "out" / "result.json").unlink()
+    line = refusal("run", str(put(tmp_path, seed=5)), "--in-process", "--output", "out", cwd=tmp_path)
+    assert "is the directory of" in line
 
 
 def test_a_file_in_the_place_of_a_directory(tmp_path: Path) -> None:
@@ -218,3 +234,24 @@ def test_a_full_or_read_only_directory(tiny_disk: Path, said: str, tmp_path: Pat
     assert "alflow" in refusal("example", "relax", str(tiny_disk / "example"), cwd=tmp_path)
     left = [path for path in tiny_disk.rglob("*") if path.is_file() and path.name != "filler"]
     assert not left  # empty directories at the most
+
+
+def test_a_run_file_may_be_called_anything(tmp_path: Path) -> None:
+    path = put(tmp_path).rename(tmp_path / "my run (1).yaml")
+    shown = alflow("validate", str(path), cwd=tmp_path)
+    assert shown.returncode == 0, shown.stderr
+    assert "run my-run-1-" in shown.stdout
+
+
+def test_numbers_with_exponents_are_numbers(tmp_path: Path) -> None:
+    from al_workflows.spec_file import load_spec
+
+    path = put(tmp_path)
+    path.write_text(path.read_text() + "potential: {training: {kind: auto, sigma_energy: 1e-3}}\n")
+    text = "dft: {kind: ase, calculator: ase.calculators.lj.LennardJones, arguments: {epsilon: 1e-2, rc: 1E1}}\n"
+    path.write_text(
+        "\n".join(line for line in path.read_text().splitlines() if "emt" not in line and "dft" not in line)
+    )
+    path.write_text(path.read_text() + "\n" + text)
+    dft = load_spec(path).dft
+    assert dft.model_dump()["arguments"] == {"epsilon": 0.01, "rc": 10.0}

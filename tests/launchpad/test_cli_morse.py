@@ -52,7 +52,7 @@ def test_an_element_without_a_curve_is_named_and_the_exit_code_is_1(emt: Path, t
         ("W", "dft: {kind: emt}", "W2 is not known"),
         ("Br", "dft: {kind: emt}", "EMT has no parameters for Br"),
         ("Cu", "structure: a.traj", "no `dft:` section"),
-        ("Cu", "dft: {kind: vasp}", "vasp"),
+        ("Cu", "dft: {kind: castep}", "castep"),
     ],
 )
 def test_bad_input_is_refused_in_one_line(element: str, text: str, said: str, tmp_path: Path) -> None:
