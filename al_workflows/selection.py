@@ -81,14 +81,19 @@ def _objection(atoms: Atoms, known: Sequence[Atoms], failed: Sequence[Label], mi
     if nearest(atoms, known)[1] < DUPLICATE:
         return "already labelled"
     for label in failed:
-        radius = EXCLUSION if _is_hopeless(label, failed) else DUPLICATE
+        radius = EXCLUSION if _is_hopeless(label, failed, known) else DUPLICATE
         if nearest(atoms, [label.atoms])[1] < radius:
             return f"within {radius:g} Å of {label.key}, which failed ({label.status.value})"
     return None
 
 
-def _is_hopeless(label: Label, failed: Sequence[Label]) -> bool:
-    """Whether the surroundings of a failure are lost as well: its geometry was rejected, or SCF failed there twice."""
+def _is_hopeless(label: Label, failed: Sequence[Label], known: Sequence[Atoms]) -> bool:
+    """Whether the surroundings of a failure are lost as well: its geometry was rejected, or SCF failed there twice.
+
+    Not where DFT has succeeded as near as that: then the failures were bad luck.
+    """
+    if nearest(label.atoms, known)[1] < EXCLUSION:
+        return False
     if label.status is LabelStatus.SCF_NOT_CONVERGED:
         alike = [other.atoms for other in failed if other is not label and other.status is label.status]
         return nearest(label.atoms, alike)[1] < EXCLUSION

@@ -139,6 +139,11 @@ def test_an_scf_failure_spoils_its_surroundings_when_it_is_repeated(frames: Pool
         assert nearest(request.atoms, FRAMES[6:])[1] >= EXCLUSION
 
 
+def test_no_surroundings_are_lost_where_dft_has_succeeded(frames: Pool) -> None:
+    labels = [label(FRAMES[0]), label(FRAMES[5]), failed(FRAMES[6], LabelStatus.GEOMETRY_REJECTED)]
+    assert asked(frames, labels).requests[0].pool_index == 7
+
+
 def test_a_crash_spoils_its_own_structure_alone(frames: Pool) -> None:
     selection = asked(frames, [label(FRAMES[0]), label(FRAMES[7], status=LabelStatus.CRASHED)], batch=3)
     assert len(selection.requests) == 3

@@ -53,7 +53,7 @@ def relax(directory, calculator, arguments, attempts=3):
         "kind": "ase",
         "calculator": f"tests.dft.faulty.{calculator}",
         "arguments": arguments,
-        "timeout": 5,
+        "timeout": 15,  # far more than EMT takes on a loaded machine; a hang lasts as long
         "max_attempts": attempts,
     }
     return offline.run(run_spec(dft=dft), start(), directory)

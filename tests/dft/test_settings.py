@@ -49,7 +49,7 @@ def test_a_default_written_out_is_the_same_setting(gpaw_1):
 def test_every_setting_has_one_place():
     spec = AseSpec(calculator=LJ, arguments={"sigma": 2.0})
     assert own_settings(spec) == {"calculator": LJ, "arguments": {"sigma": 2.0}}
-    assert set(limits(spec)) == {"timeout", "max_attempts", "scf_retries", "min_distance", "max_force"}
+    assert set(limits(spec)) == {"timeout", "max_attempts", "scf_retries", "min_distance", "max_force", "reuse"}
     assert {*own_settings(spec), *limits(spec), "kind"} == set(AseSpec.model_fields)
 
 
