@@ -14,19 +14,24 @@ from fw_specs.keys import CHECK, CYCLE, QUERY, RUN, STEP
 from fw_specs.store import Store
 
 
-def repair(launchpad: LaunchPad, run: str) -> list[str]:
-    """Remove the run's orphans, and run its last query or check again if it lacks its followers.
+def remove_orphans(launchpad: LaunchPad, run: str) -> list[str]:
+    """Remove the run's Fireworks that belong to no workflow; what was done, in words.
 
-    Returns what was done, in words. To be called while the run's workflow is locked and nobody submits the run.
+    Only while the run's workflow is locked: a worker that is appending right now holds that lock.
     """
-    done = []
     named = {fw_id for wf in launchpad.workflows.find({f"metadata.{RUN}": run}, {"nodes": 1}) for fw_id in wf["nodes"]}
     stored = [fw["fw_id"] for fw in launchpad.fireworks.find({f"spec.{RUN}": run}, {"fw_id": 1})]
     orphans = [fw_id for fw_id in stored if fw_id not in named]
-    if orphans:
-        launchpad.launches.delete_many({"fw_id": {"$in": orphans}})
-        launchpad.fireworks.delete_many({"fw_id": {"$in": orphans}})
-        done.append(f"removed {len(orphans)} Fireworks that belong to no workflow")
+    if not orphans:
+        return []
+    launchpad.launches.delete_many({"fw_id": {"$in": orphans}})
+    launchpad.fireworks.delete_many({"fw_id": {"$in": orphans}})
+    return [f"removed {len(orphans)} Fireworks that belong to no workflow"]
+
+
+def append_again(launchpad: LaunchPad, run: str) -> list[str]:
+    """Run the last query or check again if it lacks its followers; what was done, in words."""
+    done = []
     for fw_id, step, cycle in _completed(launchpad, run):
         if _lacks_followers(launchpad, run, fw_id, step, cycle):
             launchpad.rerun_fw(fw_id)

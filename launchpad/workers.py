@@ -23,7 +23,7 @@ from fireworks.core.launchpad import WFLock
 from al_workflows.dft.losses import forgive
 from al_workflows.errors import EnvironmentProblem
 from fw_specs.keys import DFT, FIRST_CYCLE, RUN, STEP
-from fw_specs.repair import repair
+from fw_specs.repair import append_again, remove_orphans
 from launchpad.settings import Source, write_worker_config
 
 #: how the names of this machine's workers begin
@@ -120,9 +120,9 @@ def put_back_orphans(launchpad: LaunchPad, run: str) -> list[int]:
 
 def mend(launchpad: LaunchPad, run: str) -> list[str]:
     """Free the run of a lock and of half-made followers that a killed worker left; what was done, in words."""
-    with _holding_lock(launchpad, run):
-        pass  # a lock that was left is gone now: FireWorks holds one for milliseconds
-    done = repair(launchpad, run)
+    with _holding_lock(launchpad, run):  # takes over one that was left: FireWorks holds a lock for milliseconds
+        done = remove_orphans(launchpad, run)
+    done += append_again(launchpad, run)
     lost = put_back_orphans(launchpad, run)
     return [*done, *(f"Firework {fw_id} is run again: its worker was lost" for fw_id in lost)]
 

@@ -13,9 +13,9 @@ from fireworks.core.rocket_launcher import launch_rocket
 
 from al_workflows import offline
 from al_workflows.results import run_id
-from fw_specs.repair import repair
 from fw_specs.store import Store
 from fw_specs.submit import submit
+from launchpad.workers import mend
 from tests.builders import run_spec, slab
 from tests.fw_specs.test_run import in_a_directory_of_its_own, numbers, work
 
@@ -52,10 +52,10 @@ def test_a_kill_between_the_two_writes_is_mended(victim: str, lpad: LaunchPad, l
     assert child.exitcode == 9
     lpad.workflows.update_many({}, {"$unset": {"locked": 1}})
     before = lpad.fireworks.count_documents({})
-    done = repair(lpad, run)
+    done = mend(lpad, run)
     assert any("belong to no workflow" in what for what in done)
     assert lpad.fireworks.count_documents({}) < before
-    assert repair(lpad, run) == []
+    assert mend(lpad, run) == []
     work(lpad, tmp_path)
     result = Store(lpad.db).result(run)
     assert result is not None
@@ -67,10 +67,10 @@ def test_a_sound_run_needs_no_repair(lpad: LaunchPad, tmp_path: Path) -> None:
     spec, start = run_spec(), slab(2.4, seed=0)
     submit(lpad, spec, start, tmp_path / "work")
     for _ in range(8):
-        assert repair(lpad, run_id(spec, start)) == []
+        assert mend(lpad, run_id(spec, start)) == []
         launch_rocket(lpad, FWorker())
     work(lpad, tmp_path)
-    assert repair(lpad, run_id(spec, start)) == []
+    assert mend(lpad, run_id(spec, start)) == []
 
 
 def test_two_who_submit_at_once_make_one_workflow(lpad: LaunchPad, tmp_path: Path) -> None:
