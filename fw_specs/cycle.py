@@ -10,7 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from fireworks import Firework, Workflow
+from fireworks import FiretaskBase, Firework, Workflow
 from fireworks.utilities.fw_serializers import load_object
 
 from al_workflows.records import Request, Selection
@@ -52,7 +52,15 @@ def _cycle_firework(run: str, cycle: int, step: str, spec: RunSpec, directory: P
 def _firework(
     run: str, cycle: int, step: str, spec: RunSpec, where: Path, parameters: dict[str, Any], name: str
 ) -> Firework:
-    resources: StepResources = getattr(spec.resources, step)
+    # by name, as FireWorks itself loads it: the tasks append cycles, so they know this module and not the reverse
+    task = load_object({"_fw_name": TASKS[step], **parameters})
+    return make_firework(task, run, cycle, step, getattr(spec.resources, step), where, name)
+
+
+def make_firework(
+    task: FiretaskBase, run: str, cycle: int, step: str, resources: StepResources, where: Path, name: str
+) -> Firework:
+    """A Firework with what status, workers and the queue need to know of it; it runs in ``where``."""
     content: dict[str, Any] = {
         RUN: run,
         CYCLE: cycle,
@@ -63,8 +71,6 @@ def _firework(
     }
     if resources.queue:
         content["_queueadapter"] = dict(resources.queue)
-    # by name, as FireWorks itself loads it: the tasks append cycles, so they know this module and not the reverse
-    task = load_object({"_fw_name": TASKS[step], **parameters})
     return Firework([task], spec=content, name=name)
 
 

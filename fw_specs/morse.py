@@ -21,9 +21,9 @@ from al_workflows.morse_fit.points import Point, first_points, more_points, seri
 from al_workflows.morse_fit.spec import MorseFitSpec, parse_fit_spec
 from al_workflows.morse_fit.table import write_fit
 from al_workflows.records import Label
-from al_workflows.spec import StepResources
 from fw_specs import links
-from fw_specs.keys import CYCLE, DFT, FIRST_CYCLE, RUN, STEP, TASKS
+from fw_specs.cycle import make_firework
+from fw_specs.keys import DFT, FIRST_CYCLE, RUN, TASKS
 from fw_specs.store import Store
 
 FIT = "fit"
@@ -64,7 +64,7 @@ def _round(
     task = FitMorseTask(
         run=run, round=number, elements=list(elements), spec=spec.model_dump(mode="json"), directory=str(directory)
     )
-    fit = _firework(task, run, number, FIT, spec.resources.check, directory / FIT, f"{run}:{number}:{FIT}")
+    fit = make_firework(task, run, number, FIT, spec.resources.check, directory / FIT, f"{run}:{number}:{FIT}")
     return Workflow([*dft, fit], {point: [fit] for point in dft}, name=run, metadata={RUN: run, FIRST_CYCLE: number})
 
 
@@ -72,23 +72,7 @@ def _point_firework(run: str, number: int, spec: MorseFitSpec, directory: Path, 
     key = point.request.key
     content = {"run": key.split("/")[0], "request": point.request.to_dict(), "dft": point.dft.model_dump(mode="json")}
     task = load_object({"_fw_name": TASKS[DFT], **content})
-    return _firework(task, run, number, DFT, spec.resources.dft, point.directory(directory / WORK), f"{run}:{key}")
-
-
-def _firework(
-    task: FiretaskBase, run: str, number: int, step: str, resources: StepResources, where: Path, name: str
-) -> Firework:
-    content: dict[str, Any] = {
-        RUN: run,
-        CYCLE: number,
-        STEP: step,
-        "_category": resources.category,
-        "_launch_dir": str(where),
-        "_add_launchpad_and_fw_id": True,
-    }
-    if resources.queue:
-        content["_queueadapter"] = dict(resources.queue)
-    return Firework([task], spec=content, name=name)
+    return make_firework(task, run, number, DFT, spec.resources.dft, point.directory(directory / WORK), f"{run}:{key}")
 
 
 @explicit_serialize
