@@ -90,7 +90,7 @@ class PaperSystem:
 
 
 def draw(seed: int, count: int) -> list[System]:
-    """``count`` systems; metals, facets and adsorbates (an atom, then two molecules) come in random order, each once."""
+    """``count`` systems; metals, facets and adsorbates (an atom, then two molecules) come in random order."""
     rng = np.random.default_rng(seed)
     metals, facets = _endless(METALS, rng), _endless(tuple(FACETS), rng)
     atoms, molecules = _endless(ATOMS, rng), _endless(MOLECULES, rng)
