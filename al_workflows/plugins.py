@@ -19,7 +19,7 @@ entry-point group   key of the run file            Protocol
 ``…simulations``    ``simulation``                 :class:`al_workflows.simulations.Simulation`
 ``…queries``        ``query``                      :class:`al_workflows.queries.Query`
 ``…criteria``       ``termination.criteria`` (list) :class:`al_workflows.termination.Criterion`
-``…priors``         ``potential.prior``            :class:`al_workflows.potential.plugin_prior.Prior`
+``…priors``         ``potential.prior``            :class:`al_workflows.potential.priors.plugin.BroughtPrior`
 ``…dft``            ``dft``                        :class:`al_workflows.dft.backend.Backend`
 =================== ============================== ==========================================
 

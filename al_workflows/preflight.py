@@ -15,7 +15,7 @@ from al_workflows.dft.spec import resolved
 from al_workflows.errors import EnvironmentProblem, InputError
 from al_workflows.files import write_atomically
 from al_workflows.potential import check_elements
-from al_workflows.potential.dimers import with_parameters_of_file
+from al_workflows.potential.priors.dimers import with_parameters_of_file
 from al_workflows.records import atoms_from_dict, atoms_to_dict
 from al_workflows.results import run_id
 from al_workflows.spec import MorsePriorSpec, RunSpec

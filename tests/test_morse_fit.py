@@ -19,7 +19,7 @@ from al_workflows.morse_fit.points import check_element, expected_distance, firs
 from al_workflows.morse_fit.spec import MorseFitSpec, load_fit_spec, parse_fit_spec
 from al_workflows.morse_fit.states import DIMERS, atom_multiplicity
 from al_workflows.morse_fit.table import table, write_fit
-from al_workflows.potential.dimers import element_parameters, read_parameters, shipped_parameters
+from al_workflows.potential.priors.dimers import element_parameters, read_parameters, shipped_parameters
 from al_workflows.preflight import prepare
 from al_workflows.records import Label, LabelStatus, Request
 from al_workflows.spec import DftSpec, GpawSpec, MorseParameters, MorsePriorSpec

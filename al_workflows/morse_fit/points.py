@@ -17,7 +17,7 @@ from al_workflows.dft.settings import own_settings
 from al_workflows.errors import InputError
 from al_workflows.morse_fit.spec import MorseFitSpec, isolated
 from al_workflows.morse_fit.states import atom_multiplicity, dimer_multiplicity
-from al_workflows.potential.dimers import literature
+from al_workflows.potential.priors.dimers import literature
 from al_workflows.records import Label, Request, request_key
 from al_workflows.spec import DftSpec
 

@@ -13,7 +13,7 @@ from al_workflows.files import write_atomically
 from al_workflows.morse_fit.element import ElementFit
 from al_workflows.morse_fit.points import first_points
 from al_workflows.morse_fit.spec import MorseFitSpec
-from al_workflows.potential.dimers import literature
+from al_workflows.potential.priors.dimers import literature
 
 TABLE_FILE, FIGURE_FILE = "morse.yaml", "morse.png"
 _HEADER = """\

@@ -2,8 +2,8 @@
 
 from al_workflows.potential.calculator import PotentialCalculator
 from al_workflows.potential.checkpoint import dump, load
-from al_workflows.potential.dimers import check_elements
 from al_workflows.potential.model import Potential
+from al_workflows.potential.priors.dimers import check_elements
 from al_workflows.potential.training import train_potential
 from al_workflows.potential.values import Image, Prediction, TrainingMetrics
 

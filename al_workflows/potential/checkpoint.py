@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError
@@ -11,15 +10,12 @@ from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
 from al_workflows.errors import InputError
-from al_workflows.plugins import PriorPlugin
 from al_workflows.potential.descriptor import Descriptor
 from al_workflows.potential.model import Potential, Reference
 from al_workflows.potential.network import Layout
-from al_workflows.potential.plugin_prior import PluginPrior
-from al_workflows.potential.prior import MorsePrior
+from al_workflows.potential.priors.stored import dump_prior, load_prior
 from al_workflows.potential.scaling import Scaling
 from al_workflows.potential.values import TrainingMetrics
-from al_workflows.records import FloatArray
 from al_workflows.spec import DescriptorSpec
 
 FORMAT = "al-workflows potential 1"
@@ -27,14 +23,13 @@ FORMAT = "al-workflows potential 1"
 
 def dump(potential: Potential) -> bytes:
     """``potential`` as bytes, the same bytes each time."""
-    prior = potential.prior
+    prior_header, prior_arrays = dump_prior(potential.prior)
     header = {
         "format": FORMAT,
         "elements": potential.elements,
         "descriptor": potential.descriptor.spec.model_dump(mode="json"),
         "sizes": potential.layout.sizes,
-        "taper": [prior.taper_start, prior.cutoff] if isinstance(prior, MorsePrior) else None,
-        "prior_plugin": prior.header() if isinstance(prior, PluginPrior) else None,
+        **prior_header,
         "metrics": potential.metrics.to_dict(),
     }
     tensors = {
@@ -46,9 +41,8 @@ def dump(potential: Potential) -> bytes:
         "energy": np.array([potential.reference.energy]),
         "composition": potential.reference.composition,
         "element_energies": potential.reference.element_energies,
+        **prior_arrays,
     }
-    if isinstance(prior, MorsePrior):
-        tensors["curves"] = prior.curves
     return bytes(save_tensors({name: np.ascontiguousarray(array) for name, array in tensors.items()}))
 
 
@@ -68,15 +62,7 @@ def load(data: bytes) -> Potential:
         scaling=Scaling(tensors["center"], tensors["width"]),
         layout=Layout(len(elements), tuple(header["sizes"])),
         parameters=tensors["parameters"],
-        prior=_prior(header, tensors),
+        prior=load_prior(header, tensors),
         reference=Reference(float(tensors["energy"][0]), tensors["composition"], tensors["element_energies"]),
         metrics=TrainingMetrics.from_dict(header["metrics"]),
     )
-
-
-def _prior(header: dict[str, Any], tensors: dict[str, FloatArray]) -> MorsePrior | PluginPrior | None:
-    if header["taper"]:
-        return MorsePrior(tensors["curves"], *header["taper"])
-    if header["prior_plugin"]:
-        return PluginPrior(PriorPlugin.model_validate(header["prior_plugin"]))
-    return None

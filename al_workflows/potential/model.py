@@ -13,8 +13,7 @@ from al_workflows.errors import InputError
 from al_workflows.neighbors import IntArray, Neighbors, find_neighbors
 from al_workflows.potential import network
 from al_workflows.potential.descriptor import Descriptor
-from al_workflows.potential.plugin_prior import PluginPrior
-from al_workflows.potential.prior import MorsePrior
+from al_workflows.potential.priors import Prior
 from al_workflows.potential.scaling import Scaling
 from al_workflows.potential.values import Prediction, TrainingMetrics
 from al_workflows.records import FloatArray
@@ -61,7 +60,7 @@ class Potential:
     scaling: Scaling
     layout: network.Layout
     parameters: FloatArray
-    prior: MorsePrior | PluginPrior | None
+    prior: Prior | None
     reference: Reference
     metrics: TrainingMetrics
 
@@ -128,6 +127,6 @@ class Potential:
         return energies, gradients
 
 
-def neighbor_cutoff(descriptor: Descriptor, prior: MorsePrior | PluginPrior | None) -> float:
+def neighbor_cutoff(descriptor: Descriptor, prior: Prior | None) -> float:
     """The larger of both cutoffs, Å."""
     return max(descriptor.spec.cutoff, prior.cutoff if prior else 0.0)

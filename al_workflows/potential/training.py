@@ -11,19 +11,18 @@ from ase.data import chemical_symbols
 
 from al_workflows.errors import TrainingError
 from al_workflows.neighbors import IntArray, Neighbors, find_neighbors
-from al_workflows.plugins import PriorPlugin
-from al_workflows.potential import least_squares, prior_fit, scaling
+from al_workflows.potential import least_squares, scaling
 from al_workflows.potential.descriptor import Descriptor
-from al_workflows.potential.dimers import element_parameters
 from al_workflows.potential.model import Potential, Reference, neighbor_cutoff, species_of
 from al_workflows.potential.network import Layout
 from al_workflows.potential.paper_training import paper_fit, paper_weights
-from al_workflows.potential.plugin_prior import PluginPrior
-from al_workflows.potential.prior import MorsePrior
+from al_workflows.potential.priors import Prior
+from al_workflows.potential.priors.build import build_prior, refitted
+from al_workflows.potential.priors.morse_fit import PriorSample
 from al_workflows.potential.problem import Problem, Target, stack
 from al_workflows.potential.values import Image, TrainingMetrics
 from al_workflows.records import FloatArray
-from al_workflows.spec import FitSpec, MorsePriorSpec, PaperTrainingSpec, PotentialSpec
+from al_workflows.spec import FitSpec, PaperTrainingSpec, PotentialSpec
 
 #: width of the first weights, times 1/√fan_in
 GAIN = 0.5
@@ -65,12 +64,11 @@ def train_potential(
     numbers = np.unique(np.concatenate([image.atoms.numbers for image in images]))
     elements = tuple(chemical_symbols[number] for number in numbers)
     descriptor = Descriptor(spec.descriptor, len(elements))
-    prior = _prior(elements, spec)
+    prior = build_prior(elements, spec)
     cutoff = neighbor_cutoff(descriptor, prior)
     samples = [_sample(image, elements, descriptor, cutoff) for image in images]
-    if isinstance(prior, MorsePrior) and isinstance(spec.prior, MorsePriorSpec) and spec.prior.refit:
-        labels = [prior_fit.PriorSample(s.species, s.neighbors, s.image.energy, s.image.forces) for s in samples]
-        prior = prior_fit.refit(prior, labels)
+    labels = [PriorSample(s.species, s.neighbors, s.image.energy, s.image.forces) for s in samples]
+    prior = refitted(prior, spec, labels)
     cloud_rng, *member_rngs = (
         np.random.default_rng(stream) for stream in np.random.SeedSequence(seed).spawn(1 + spec.members)
     )
@@ -105,15 +103,6 @@ def check_images(images: Sequence[Image]) -> None:
                 raise TrainingError(f"{where} has {name} with NaN or infinity; remove it")
 
 
-def _prior(elements: Sequence[str], spec: PotentialSpec) -> MorsePrior | PluginPrior | None:
-    if isinstance(spec.prior, PriorPlugin):
-        return PluginPrior(spec.prior)
-    if not isinstance(spec.prior, MorsePriorSpec):
-        return None
-    curves = element_parameters(elements, spec.prior)
-    return MorsePrior.from_elements(curves, spec.prior.taper_start, spec.prior.cutoff)
-
-
 def _sample(image: Image, elements: tuple[str, ...], descriptor: Descriptor, cutoff: float) -> Sample:
     species = species_of(image.atoms, elements)
     neighbors = find_neighbors(image.atoms, cutoff)
@@ -135,7 +124,7 @@ def _scaling(
 
 
 def _targets(
-    samples: Sequence[Sample], descriptor: Descriptor, scale: scaling.Scaling, prior: MorsePrior | PluginPrior | None
+    samples: Sequence[Sample], descriptor: Descriptor, scale: scaling.Scaling, prior: Prior | None
 ) -> tuple[Reference, list[Target]]:
     """What is left for the networks: eq. (3) of Shuaibi et al., for energies and forces."""
     left = []

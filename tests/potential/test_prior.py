@@ -14,11 +14,12 @@ from pydantic import ValidationError
 
 from al_workflows.errors import InputError
 from al_workflows.neighbors import find_neighbors
-from al_workflows.potential import check_elements, prior_fit
-from al_workflows.potential import prior as prior_module
-from al_workflows.potential.dimers import element_parameters, inverse_width, literature, shipped_parameters
+from al_workflows.potential import check_elements
 from al_workflows.potential.model import species_of
-from al_workflows.potential.prior import MorsePrior, mix, morse, taper
+from al_workflows.potential.priors import morse as morse_module
+from al_workflows.potential.priors import morse_fit
+from al_workflows.potential.priors.dimers import element_parameters, inverse_width, literature, shipped_parameters
+from al_workflows.potential.priors.morse import MorsePrior, mix, morse, taper
 from al_workflows.spec import MorseParameters, MorsePriorSpec, PotentialSpec
 from tests.potential.structures import STRUCTURES, numerical_forces, rattled, slab
 
@@ -121,13 +122,13 @@ def test_user_parameters_come_first() -> None:
     assert element_parameters(["Cu", "C"], MorsePriorSpec(parameters={"Cu": own}))[0] is own
 
 
-def prior_samples(prior: MorsePrior, count: int, offset: float = 0.0) -> list[prior_fit.PriorSample]:
+def prior_samples(prior: MorsePrior, count: int, offset: float = 0.0) -> list[morse_fit.PriorSample]:
     samples = []
     for n in range(count):
         atoms = rattled(slab(), n, 0.15)
         species, neighbors = species_of(atoms, ("C", "Cu")), find_neighbors(atoms, 6.0)
         energy, forces = prior.energy_and_forces(atoms, species, neighbors)
-        samples.append(prior_fit.PriorSample(species, neighbors, energy + offset, forces))
+        samples.append(morse_fit.PriorSample(species, neighbors, energy + offset, forces))
     return samples
 
 
@@ -137,7 +138,7 @@ def test_refit_recovers_known_curves() -> None:
     truth[1, 1] = 0.4, 2.75, 1.5
     truth[0, 1] = truth[1, 0] = 1.8, 2.0, 1.6
     known = MorsePrior(truth, 5.0, 6.0)
-    found = prior_fit.refit(dimers, prior_samples(known, 8, offset=-1e4))
+    found = morse_fit.refit(dimers, prior_samples(known, 8, offset=-1e4))
     # the cell is so small that C meets C too, weakly: that pair is known less well
     np.testing.assert_allclose(found.curves[1, 1], truth[1, 1], rtol=0.1)
     for mine, label in zip(prior_samples(found, 8), prior_samples(known, 8), strict=True):
@@ -148,10 +149,10 @@ def test_refit_recovers_known_curves() -> None:
 def test_refit_leaves_unseen_pairs_alone() -> None:
     dimers = MorsePrior.from_elements(element_parameters(["C", "O"], MorsePriorSpec()), 5.0, 6.0)
     atoms = Atoms("C2", positions=[[0, 0, 0], [0, 0, 1.5]])
-    sample = prior_fit.PriorSample(
+    sample = morse_fit.PriorSample(
         np.zeros(2, int), find_neighbors(atoms, 6.0), 0.0, np.array([[0, 0, -2.0], [0, 0, 2.0]])
     )
-    found = prior_fit.refit(dimers, [sample])
+    found = morse_fit.refit(dimers, [sample])
     np.testing.assert_allclose(found.curves[1, 1], dimers.curves[1, 1], rtol=1e-12)
     np.testing.assert_allclose(found.curves[0, 1], dimers.curves[0, 1], rtol=1e-12)
     assert np.abs(found.curves[0, 0] - dimers.curves[0, 0]).max() > 0.01
@@ -163,7 +164,7 @@ def test_refit_jacobian_is_the_derivative() -> None:
     parameters = np.array([[1.6, 1.3, 0.8], [0.9, 1.9, 0.5], [0.1, 2.3, 0.4]])
     near, pairs = sample.neighbors, np.array([[0, 1], [1, 2]])
 
-    def evaluate(values: np.ndarray, kernel=prior_fit.parameter_jacobian):
+    def evaluate(values: np.ndarray, kernel=morse_fit.parameter_jacobian):
         return kernel(near.offsets, near.second, near.vectors, sample.species, pairs, values, 5.0, 6.0)
 
     _, _, d_energy, d_forces = evaluate(parameters)
@@ -183,15 +184,15 @@ def test_compiled_and_plain_kernels_agree(monkeypatch: pytest.MonkeyPatch) -> No
     (sample,) = prior_samples(prior, 1)
     near, pairs, parameters = sample.neighbors, np.array([[0, 1], [1, 2]]), np.full((3, 3), 0.9)
     shared = (near.offsets, near.second, near.vectors, sample.species)
-    fast = prior_fit.parameter_jacobian(*shared, pairs, parameters, 5.0, 6.0)
-    for module in (prior_module, prior_fit):
+    fast = morse_fit.parameter_jacobian(*shared, pairs, parameters, 5.0, 6.0)
+    for module in (morse_module, morse_fit):
         monkeypatch.setattr(module, "morse", morse.py_func)
         monkeypatch.setattr(module, "taper", taper.py_func)
-    energy, forces = prior_module.energy_and_forces.py_func(*shared, prior.curves, 5.0, 6.0)
+    energy, forces = morse_module.energy_and_forces.py_func(*shared, prior.curves, 5.0, 6.0)
     assert energy == pytest.approx(sample.energy)
     np.testing.assert_allclose(forces, sample.forces, atol=1e-12)
     for one, other in zip(
-        fast, prior_fit.parameter_jacobian.py_func(*shared, pairs, parameters, 5.0, 6.0), strict=True
+        fast, morse_fit.parameter_jacobian.py_func(*shared, pairs, parameters, 5.0, 6.0), strict=True
     ):
         np.testing.assert_allclose(one, other, atol=1e-12)
 

@@ -17,7 +17,7 @@ from scipy.optimize import least_squares
 
 from al_workflows.neighbors import IntArray, Neighbors
 from al_workflows.potential.compiled import compiled
-from al_workflows.potential.prior import LN_A, LN_DEPTH, R_E, MorsePrior, morse, taper
+from al_workflows.potential.priors.morse import LN_A, LN_DEPTH, R_E, MorsePrior, morse, taper
 from al_workflows.records import FloatArray
 
 #: how far a parameter may be expected to move: ln(D_e / eV), r_e in Å, ln(a Å)

@@ -15,7 +15,7 @@ from al_workflows.plugins import PriorPlugin
 from al_workflows.records import FloatArray
 
 
-class Prior(Protocol):
+class BroughtPrior(Protocol):
     """What another package's prior offers: a rough energy that the network corrects.
 
     It may be any smooth potential; its forces must be those of its energy.
@@ -35,8 +35,8 @@ class PluginPrior:
     cutoff: float = 0.0
 
     @cached_property
-    def _prior(self) -> Prior:
-        prior: Prior = self.spec.build()
+    def _prior(self) -> BroughtPrior:
+        prior: BroughtPrior = self.spec.build()
         return prior
 
     def energy_and_forces(self, atoms: Atoms, species: IntArray, neighbors: Neighbors) -> tuple[float, FloatArray]:
