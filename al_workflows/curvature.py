@@ -1,0 +1,233 @@
+"""How the energy curves at a stationary point: a calculator's Hessian, its modes, and what DFT says of one of them.
+
+Curvatures are eigenvalues of the Hessian without masses, eV/Å². Their signs are those of the squared vibrational
+frequencies (Sylvester's law of inertia), so they count the order of a saddle as well; their sizes are not frequencies.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from ase import Atoms
+from ase.calculators.calculator import Calculator
+from scipy.linalg import orth
+
+from al_workflows.errors import InputError
+from al_workflows.free_directions import free_directions
+from al_workflows.records import FloatArray, Label, Record
+
+#: Å: how far each free direction is followed to either side for the Hessian
+STEP = 0.01
+#: Å: how far the atom that moves most is displaced for DFT to judge a mode: far enough for forces that are good to
+#: 2 meV/Å to tell :data:`TOLERANCE`, near enough for the fourth derivative not to decide (:class:`ModeCheck`)
+AMPLITUDE = 0.15
+#: eV/Å²: a curvature above minus this is not called negative: it may be noise, of DFT's forces or of the model's fit,
+#: and over an amplitude it is worth half a meV
+TOLERANCE = 0.05
+#: a direction of which more than this lies in those that DFT has judged is none that DFT has to be asked about
+SAME = 0.8
+
+
+class PointKind(enum.StrEnum):
+    """What a stationary point is."""
+
+    MINIMUM = "minimum"
+    SADDLE = "saddle"
+    UNDECIDED = "undecided"
+
+
+@dataclass(frozen=True, eq=False)
+class Modes(Record):
+    """The modes of a structure on a calculator, the lowest first.
+
+    ``curvatures`` eV/Å², [n]; ``directions`` [n, N, 3] are orthonormal, without unit. n counts the free directions:
+    what the constraints hold and rigid motions of the whole are left out.
+    """
+
+    curvatures: FloatArray
+    directions: FloatArray
+
+    def negative(self, tolerance: float = TOLERANCE) -> int:
+        """How many curvatures are below ``-tolerance`` (eV/Å²): the order of the saddle, 0 for a minimum."""
+        return int((self.curvatures < -tolerance).sum())
+
+    def lowest(self, count: int) -> Modes:
+        """The ``count`` lowest modes, or all if there are fewer."""
+        return Modes(self.curvatures[:count], self.directions[:count])
+
+
+@dataclass(frozen=True)
+class ModeCheck(Record):
+    """What two DFT single points say of the curvature along the line between them.
+
+    ``distance`` (Å) is the norm of the displacement of all atoms, d; ``slope`` (eV/Å) what is left of the gradient
+    along it at the stationary point. ``by_forces`` and ``by_energy`` (eV/Å²) are the curvatures of the parabolas
+    through both slopes and through slope and both energies; ``curvature`` (eV/Å²) is that of the cubic through all
+    four. With E = g s + k s²/2 + t s³/6 + q s⁴/24 they are k + t d/2 + q d²/6, k + t d/3 + q d²/12 and k - q d²/12:
+    the cubic alone is free of the asymmetry t, with which a parabola of one side calls a soft minimum a saddle, and
+    the reverse. ``energy_change`` (eV) is the displaced structure's energy less the stationary point's.
+    """
+
+    distance: float
+    slope: float
+    by_forces: float
+    by_energy: float
+    curvature: float
+    energy_change: float
+
+    def negative(self, tolerance: float = TOLERANCE) -> bool:
+        """Whether DFT finds a curvature below ``-tolerance`` (eV/Å²)."""
+        return self.curvature < -tolerance
+
+
+@dataclass(frozen=True)
+class Judgement(Record):
+    """What a stationary point is: ``kind``, the model's ``order`` (its negative modes), and in words who says what."""
+
+    kind: PointKind
+    order: int
+    reason: str
+
+
+def hessian(atoms: Atoms, calculator: Calculator, directions: FloatArray, step: float = STEP) -> FloatArray:
+    """Second derivatives of the energy (eV/Å²) by central differences of the forces along ``directions``, [n, n].
+
+    Parameters
+    ----------
+    atoms
+        The structure; not changed, its own calculator not used.
+    calculator
+        Asked for the forces of 2 n structures.
+    directions
+        Orthonormal, [n, N, 3] (:func:`free_directions`).
+    step
+        Å.
+    """
+    probe = atoms.copy()
+    probe.set_constraint()
+    probe.calc = calculator
+    rows = np.empty((len(directions), len(directions)))
+    for k, direction in enumerate(directions):
+        pull = np.zeros((len(atoms), 3))
+        for sign in (1.0, -1.0):
+            probe.positions[:] = atoms.positions + sign * step * direction
+            pull += sign * probe.get_forces()
+        rows[k] = -np.tensordot(directions, pull, axes=2) / (2 * step)
+    return np.asarray((rows + rows.T) / 2)
+
+
+def modes(atoms: Atoms, calculator: Calculator, step: float = STEP) -> Modes:
+    """The modes of ``atoms`` on ``calculator``; ``step`` in Å.
+
+    Each direction's sign is such that its largest component is positive. All is NaN where the calculator's forces are
+    not finite.
+
+    Raises
+    ------
+    InputError
+        See :func:`free_directions`.
+    """
+    directions = free_directions(atoms)
+    matrix = hessian(atoms, calculator, directions, step)
+    if not np.isfinite(matrix).all():
+        return Modes(np.full(len(directions), np.nan), np.full_like(directions, np.nan))
+    curvatures, vectors = np.linalg.eigh(matrix)
+    found = np.tensordot(vectors.T, directions, axes=1)  # [n, N, 3]
+    for direction in found:
+        flat = direction.ravel()
+        direction *= np.sign(flat[np.abs(flat).argmax()])
+    return Modes(curvatures, found)
+
+
+def next_mode(found: Modes, checked: Sequence[FloatArray], tolerance: float = TOLERANCE) -> int | None:
+    """Which mode DFT is to be asked about; None when nothing is left to ask.
+
+    The lowest one first, whatever its sign: with few labels on a symmetric path the modes across it are what the prior
+    makes of them. Then those that the model, trained on the answers, holds for negative in other directions than the
+    ``checked`` ones ([N, 3] each, of any length).
+    """
+    if len(checked) == 0:
+        return 0 if len(found.curvatures) else None
+    known = orth(np.array([direction.ravel() for direction in checked]).T)  # [3N, rank]
+    for index in range(found.negative(tolerance)):
+        if np.linalg.norm(found.directions[index].ravel() @ known) < SAME:
+            return index
+    return None
+
+
+def displaced(atoms: Atoms, direction: FloatArray, amplitude: float = AMPLITUDE) -> Atoms:
+    """``atoms`` moved along ``direction`` [N, 3] until the atom that moves most has moved by ``amplitude`` (Å).
+
+    A negative amplitude moves to the other side.
+
+    Raises
+    ------
+    InputError
+        ``direction`` moves no atom.
+    """
+    largest = float(np.linalg.norm(direction, axis=1).max())
+    if not largest > 0.0:
+        raise InputError(f"`direction` moves atoms by {largest} but must move one; give a mode of the structure")
+    moved = atoms.copy()
+    moved.positions += direction * (amplitude / largest)
+    return moved
+
+
+def check_mode(point: Label, moved: Label) -> ModeCheck:
+    """What the labels of a stationary point and of a structure beside it say of the curvature between them.
+
+    Raises
+    ------
+    InputError
+        One of them has no energy and forces, or they are one structure.
+    """
+    energy, forces = _answer(point)
+    energy_there, forces_there = _answer(moved)
+    shift = moved.atoms.positions - point.atoms.positions  # [N, 3]
+    distance = float(np.linalg.norm(shift))
+    if distance == 0.0:
+        raise InputError(f"{moved.key} is the structure of {point.key} but must be displaced from it")
+    slope, slope_there = (-float(np.vdot(force, shift)) / distance for force in (forces, forces_there))
+    rise = energy_there - energy
+    by_forces = (slope_there - slope) / distance
+    by_energy = 2 * (rise - slope * distance) / distance**2
+    return ModeCheck(distance, slope, by_forces, by_energy, 3 * by_energy - 2 * by_forces, rise)
+
+
+def judge(order: int, unchecked: bool, checks: Sequence[ModeCheck], tolerance: float = TOLERANCE) -> Judgement:
+    """What a stationary point is.
+
+    Parameters
+    ----------
+    order
+        How many modes the model, trained on all of the checks' labels, holds for negative.
+    unchecked
+        Whether one of these is a direction that DFT has not judged (:func:`next_mode`).
+    checks
+        What DFT said of single directions.
+    tolerance
+        eV/Å².
+    """
+    if not checks:
+        return Judgement(PointKind.UNDECIDED, order, f"{order} negative modes on the model, none checked by DFT")
+    lowest = min(check.curvature for check in checks)
+    where = "one direction" if len(checks) == 1 else f"{len(checks)} directions"
+    dft = f"the lowest curvature that DFT finds in {where} is {lowest:.2f} eV/Å²"
+    if lowest < -tolerance:
+        order = max(order, 1)
+        return Judgement(PointKind.SADDLE, order, f"{dft}; that the saddle is of order {order} is the model's word")
+    if unchecked:
+        return Judgement(PointKind.UNDECIDED, order, f"{dft}, but the model holds another direction for negative")
+    return Judgement(PointKind.MINIMUM, 0, f"{dft}; that no other direction is negative is the model's word")
+
+
+def _answer(label: Label) -> tuple[float, FloatArray]:
+    """Energy (eV) and forces (eV/Å, [N, 3]) of an accepted label."""
+    if label.energy is None or label.forces is None:
+        raise InputError(
+            f"{label.key} is {label.status.value} but must be an accepted label to tell a curvature; compute it again"
+        )
+    return label.energy, label.forces
