@@ -29,6 +29,8 @@ def _numbers(value: Any) -> Any:
 _EXPONENTIAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)[eE][+-]?\d+")
 #: keywords of a code
 Keywords = Annotated[dict[str, Any], BeforeValidator(_numbers)]
+#: import path of an ASE calculator's class
+CalculatorPath = Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$")]
 #: k-points along each reciprocal vector
 Grid = tuple[PositiveInt, PositiveInt, PositiveInt]
 
@@ -68,7 +70,7 @@ class AseSpec(SinglePointSpec):
     """Any ASE calculator: ``package.module.Class`` and its keyword arguments."""
 
     kind: Literal["ase"] = "ase"
-    calculator: str = Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$")
+    calculator: CalculatorPath
     arguments: dict[str, Any] = Field(default_factory=dict)
 
 
