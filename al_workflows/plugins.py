@@ -142,4 +142,4 @@ class PriorPlugin(PluginSpec):
     """A prior of another package."""
 
     room: ClassVar[str] = "priors"
-    builtin: ClassVar[tuple[str, ...]] = ("morse", "none")
+    builtin: ClassVar[tuple[str, ...]] = ("morse", "repulsive", "ase", "sum", "none")

@@ -14,11 +14,12 @@ from al_workflows.dft.settings import check_available
 from al_workflows.dft.spec import resolved
 from al_workflows.errors import EnvironmentProblem, InputError
 from al_workflows.files import write_atomically
-from al_workflows.potential import check_elements
+from al_workflows.potential import check_prior
 from al_workflows.potential.priors.dimers import with_parameters_of_file
+from al_workflows.prior_spec import each_morse
 from al_workflows.records import atoms_from_dict, atoms_to_dict
 from al_workflows.results import run_id
-from al_workflows.spec import MorsePriorSpec, RunSpec
+from al_workflows.spec import RunSpec
 from al_workflows.spec_file import load_spec
 from al_workflows.structures import describe_closest, min_distance_ratio, read_structure
 
@@ -29,11 +30,15 @@ RESULT = "result.json"
 
 @dataclass(frozen=True, eq=False)
 class PreparedRun:
-    """A run file that was read, its structure, and the id that follows from both."""
+    """A run file that was read, its structure, and the id that follows from both.
+
+    ``remarks`` is what a user should know and need not change, a line each.
+    """
 
     run: str
     spec: RunSpec
     start: Atoms
+    remarks: tuple[str, ...] = ()
 
 
 def prepare(path: Path) -> PreparedRun:
@@ -53,12 +58,11 @@ def prepare(path: Path) -> PreparedRun:
 
 def prepare_structure(spec: RunSpec, start: Atoms) -> PreparedRun:
     """As :func:`prepare`, for a specification and a structure that are already there."""
-    if isinstance(spec.potential.prior, MorsePriorSpec):
-        potential = spec.potential.model_copy(update={"prior": with_parameters_of_file(spec.potential.prior)})
-        spec = spec.model_copy(update={"potential": potential})
-    spec = spec.model_copy(update={"dft": resolved(spec.dft)})
+    prior = each_morse(spec.potential.prior, with_parameters_of_file)
+    potential = spec.potential.model_copy(update={"prior": prior})
+    spec = spec.model_copy(update={"potential": potential, "dft": resolved(spec.dft)})
     elements = sorted(set(start.get_chemical_symbols()))
-    check_elements(elements, spec.potential)
+    remarks = check_prior(start, prior)
     check_available(spec.dft, elements)
     _refuse_lost_constraints(start, str(spec.structure))
     closest = min_distance_ratio(start)
@@ -67,7 +71,7 @@ def prepare_structure(spec: RunSpec, start: Atoms) -> PreparedRun:
             f"{spec.structure}: {describe_closest(start, closest)} but `dft.min_distance` is "
             f"{spec.dft.min_distance:g}; move them apart or lower it"
         )
-    return PreparedRun(run_id(spec, start), spec, start)
+    return PreparedRun(run_id(spec, start), spec, start, remarks)
 
 
 def fixed_atoms(atoms: Atoms) -> int:

@@ -7,7 +7,7 @@ forces eV/Å, times s.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import (
@@ -15,7 +15,6 @@ from pydantic import (
     PositiveFloat,
     PositiveInt,
     Tag,
-    field_validator,
     model_validator,
 )
 
@@ -26,7 +25,14 @@ from al_workflows.dft.spec import EspressoSpec as EspressoSpec
 from al_workflows.dft.spec import GpawSpec as GpawSpec
 from al_workflows.dft.spec import SinglePointSpec as SinglePointSpec
 from al_workflows.dft.spec import VaspSpec as VaspSpec
-from al_workflows.plugins import CriterionPlugin, PriorPlugin, QueryPlugin, SimulationPlugin, by_kind
+from al_workflows.plugins import CriterionPlugin, QueryPlugin, SimulationPlugin, by_kind
+from al_workflows.prior_spec import AsePriorSpec as AsePriorSpec
+from al_workflows.prior_spec import MorseParameters as MorseParameters
+from al_workflows.prior_spec import MorsePriorSpec as MorsePriorSpec
+from al_workflows.prior_spec import NoPriorSpec as NoPriorSpec
+from al_workflows.prior_spec import PriorSpec as PriorSpec
+from al_workflows.prior_spec import RepulsivePriorSpec as RepulsivePriorSpec
+from al_workflows.prior_spec import SumPriorSpec as SumPriorSpec
 from al_workflows.strict import Strict as Strict
 
 # --- potential --------------------------------------------------------------------------------------------------
@@ -43,57 +49,6 @@ class DescriptorSpec(Strict):
     g4_eta: tuple[PositiveFloat, ...] = (0.005,)
     g4_zeta: tuple[Annotated[float, Field(ge=1)], ...] = (1.0, 4.0)
     g4_gamma: tuple[Literal[1, -1], ...] = (1, -1)
-
-
-class MorseParameters(Strict):
-    """E(r) = well_depth (exp[-2 a (r - r_e)] - 2 exp[-a (r - r_e)]): eV, Å and 1/Å."""
-
-    well_depth: PositiveFloat
-    r_e: PositiveFloat
-    a: PositiveFloat
-
-
-class MorsePriorSpec(Strict):
-    """Pairwise Morse prior, mixed from elements' dimers, tapered to zero between ``taper_start`` and ``cutoff``."""
-
-    kind: Literal["morse"] = "morse"
-    refit: bool = Field(True, description="refit every pair to the run's own labels in each cycle")
-    parameters: dict[str, MorseParameters] = Field(
-        default_factory=dict, description="per element, in place of the shipped dimer values"
-    )
-    file: Path | None = Field(None, description="a parameters file, as fit-morse writes it; `parameters` go over it")
-    taper_start: PositiveFloat = 5.0
-    cutoff: PositiveFloat = 6.0
-
-    @field_validator("parameters")
-    @classmethod
-    def _of_elements(cls, parameters: dict[str, MorseParameters]) -> dict[str, MorseParameters]:
-        from ase.data import atomic_numbers
-
-        for symbol in parameters:
-            if atomic_numbers.get(symbol, 0) == 0:
-                raise ValueError(f"must have chemical symbols as keys, not {symbol!r}")
-        return parameters
-
-    @model_validator(mode="after")
-    def _cutoff_beyond_taper(self) -> Self:
-        if self.cutoff <= self.taper_start:
-            raise ValueError(f"cutoff {self.cutoff} Å must be larger than taper_start {self.taper_start} Å")
-        return self
-
-
-class NoPriorSpec(Strict):
-    """The network learns the whole energy (relative to the first label)."""
-
-    kind: Literal["none"] = "none"
-
-
-PriorSpec = Annotated[
-    Annotated[MorsePriorSpec, Tag("morse")]
-    | Annotated[NoPriorSpec, Tag("none")]
-    | Annotated[PriorPlugin, Tag("plugin")],
-    by_kind(PriorPlugin),
-]
 
 
 class FitSpec(Strict):

@@ -12,7 +12,8 @@ from pydantic import ValidationError
 from al_workflows.dft.spec import beside
 from al_workflows.errors import InputError
 from al_workflows.plugins import PluginSpec
-from al_workflows.spec import MorsePriorSpec, RunSpec
+from al_workflows.prior_spec import prior_beside
+from al_workflows.spec import RunSpec
 
 #: pydantic names the chosen variant of a union in a problem's path; the user did not write it
 _VARIANTS = {"plugin", "behler_parrinello", "auto", "levenberg_marquardt", "lbfgs", "paper"}
@@ -74,9 +75,7 @@ def load_spec(path: Path) -> RunSpec:
         # a file may be called anything; a run's name is part of directories and of FireWorks' names
         data["name"] = re.sub(r"[^A-Za-z0-9_.-]+", "-", path.stem).strip("-._")[:80] or "run"
     spec = parse_spec(data, source=str(path))
-    prior = spec.potential.prior
-    if isinstance(prior, MorsePriorSpec) and prior.file is not None:
-        prior = prior.model_copy(update={"file": (path.parent / prior.file).resolve()})
+    prior = prior_beside(spec.potential.prior, path.parent)
     return spec.model_copy(
         update={
             "structure": (path.parent / spec.structure).resolve(),

@@ -3,7 +3,7 @@
 from al_workflows.potential.calculator import PotentialCalculator
 from al_workflows.potential.checkpoint import dump, load
 from al_workflows.potential.model import Potential
-from al_workflows.potential.priors.dimers import check_elements
+from al_workflows.potential.priors.check import check_prior
 from al_workflows.potential.training import train_potential
 from al_workflows.potential.values import Image, Prediction, TrainingMetrics
 
@@ -13,7 +13,7 @@ __all__ = [
     "PotentialCalculator",
     "Prediction",
     "TrainingMetrics",
-    "check_elements",
+    "check_prior",
     "dump",
     "load",
     "train_potential",

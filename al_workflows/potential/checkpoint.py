@@ -18,7 +18,7 @@ from al_workflows.potential.scaling import Scaling
 from al_workflows.potential.values import TrainingMetrics
 from al_workflows.spec import DescriptorSpec
 
-FORMAT = "al-workflows potential 1"
+FORMAT = "al-workflows potential 2"
 
 
 def dump(potential: Potential) -> bytes:
@@ -29,7 +29,7 @@ def dump(potential: Potential) -> bytes:
         "elements": potential.elements,
         "descriptor": potential.descriptor.spec.model_dump(mode="json"),
         "sizes": potential.layout.sizes,
-        **prior_header,
+        "prior": prior_header,
         "metrics": potential.metrics.to_dict(),
     }
     tensors = {
@@ -62,7 +62,7 @@ def load(data: bytes) -> Potential:
         scaling=Scaling(tensors["center"], tensors["width"]),
         layout=Layout(len(elements), tuple(header["sizes"])),
         parameters=tensors["parameters"],
-        prior=load_prior(header, tensors),
+        prior=load_prior(header["prior"], tensors),
         reference=Reference(float(tensors["energy"][0]), tensors["composition"], tensors["element_energies"]),
         metrics=TrainingMetrics.from_dict(header["metrics"]),
     )

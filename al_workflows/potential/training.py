@@ -64,11 +64,11 @@ def train_potential(
     numbers = np.unique(np.concatenate([image.atoms.numbers for image in images]))
     elements = tuple(chemical_symbols[number] for number in numbers)
     descriptor = Descriptor(spec.descriptor, len(elements))
-    prior = build_prior(elements, spec)
+    prior = build_prior(elements, spec.prior)
     cutoff = neighbor_cutoff(descriptor, prior)
     samples = [_sample(image, elements, descriptor, cutoff) for image in images]
-    labels = [PriorSample(s.species, s.neighbors, s.image.energy, s.image.forces) for s in samples]
-    prior = refitted(prior, spec, labels)
+    labels = [PriorSample(s.image.atoms, s.species, s.neighbors, s.image.energy, s.image.forces) for s in samples]
+    prior = refitted(prior, labels)
     cloud_rng, *member_rngs = (
         np.random.default_rng(stream) for stream in np.random.SeedSequence(seed).spawn(1 + spec.members)
     )
@@ -133,6 +133,11 @@ def _targets(
         if prior is not None:
             prior_energy, prior_forces = prior.energy_and_forces(sample.image.atoms, sample.species, sample.neighbors)
             energy, forces = energy - prior_energy, forces - prior_forces
+            if not (np.isfinite(energy) and np.isfinite(forces).all()):
+                raise TrainingError(
+                    f"the prior gives NaN or infinity for {sample.image.atoms.symbols} but must be finite; "
+                    "choose another prior"
+                )
         left.append((float(energy), forces))
     counts = np.array([np.bincount(s.species, minlength=descriptor.n_species) for s in samples], dtype=float)
     surplus = counts - counts[0]

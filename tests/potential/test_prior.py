@@ -14,13 +14,13 @@ from pydantic import ValidationError
 
 from al_workflows.errors import InputError
 from al_workflows.neighbors import find_neighbors
-from al_workflows.potential import check_elements
 from al_workflows.potential.model import species_of
 from al_workflows.potential.priors import morse as morse_module
 from al_workflows.potential.priors import morse_fit
 from al_workflows.potential.priors.dimers import element_parameters, inverse_width, literature, shipped_parameters
-from al_workflows.potential.priors.morse import MorsePrior, mix, morse, taper
-from al_workflows.spec import MorseParameters, MorsePriorSpec, PotentialSpec
+from al_workflows.potential.priors.morse import MorsePrior, mix, morse
+from al_workflows.potential.priors.taper import taper
+from al_workflows.spec import MorseParameters, MorsePriorSpec
 from tests.potential.structures import STRUCTURES, numerical_forces, rattled, slab
 
 curves = st.builds(
@@ -109,12 +109,12 @@ def test_width_from_the_wavenumber(element: str) -> None:
     assert inverse_width(4.7483, 4401.21, 1.00784) == pytest.approx(1.94, abs=0.01)
 
 
-def test_missing_element_is_named_with_the_remedy() -> None:
-    with pytest.raises(InputError, match=r"Xe.*potential\.prior\.parameters\.Xe.*kind: none"):
-        check_elements(["Cu", "Xe"], PotentialSpec())
-    check_elements(["Cu", "Xe"], PotentialSpec.model_validate({"prior": {"kind": "none"}}))
-    own = {"kind": "morse", "parameters": {"Xe": {"well_depth": 0.02, "r_e": 4.4, "a": 1.5}}}
-    check_elements(["Cu", "Xe"], PotentialSpec.model_validate({"prior": own}))
+def test_missing_element_is_named_with_the_remedy_where_it_is_an_error() -> None:
+    with pytest.raises(InputError, match=r"Xe.*potential\.prior\.parameters\.Xe.*fit-morse Xe.*missing"):
+        element_parameters(["Cu", "Xe"], MorsePriorSpec(missing="error"))
+    assert element_parameters(["Xe"], MorsePriorSpec()) == [None]
+    own = MorseParameters(well_depth=0.02, r_e=4.4, a=1.5)
+    assert element_parameters(["Xe"], MorsePriorSpec(missing="error", parameters={"Xe": own})) == [own]
 
 
 def test_user_parameters_come_first() -> None:
@@ -128,7 +128,7 @@ def prior_samples(prior: MorsePrior, count: int, offset: float = 0.0) -> list[mo
         atoms = rattled(slab(), n, 0.15)
         species, neighbors = species_of(atoms, ("C", "Cu")), find_neighbors(atoms, 6.0)
         energy, forces = prior.energy_and_forces(atoms, species, neighbors)
-        samples.append(morse_fit.PriorSample(species, neighbors, energy + offset, forces))
+        samples.append(morse_fit.PriorSample(atoms, species, neighbors, energy + offset, forces))
     return samples
 
 
@@ -150,7 +150,7 @@ def test_refit_leaves_unseen_pairs_alone() -> None:
     dimers = MorsePrior.from_elements(element_parameters(["C", "O"], MorsePriorSpec()), 5.0, 6.0)
     atoms = Atoms("C2", positions=[[0, 0, 0], [0, 0, 1.5]])
     sample = morse_fit.PriorSample(
-        np.zeros(2, int), find_neighbors(atoms, 6.0), 0.0, np.array([[0, 0, -2.0], [0, 0, 2.0]])
+        atoms, np.zeros(2, int), find_neighbors(atoms, 6.0), 0.0, np.array([[0, 0, -2.0], [0, 0, 2.0]])
     )
     found = morse_fit.refit(dimers, [sample])
     np.testing.assert_allclose(found.curves[1, 1], dimers.curves[1, 1], rtol=1e-12)

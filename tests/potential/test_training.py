@@ -287,5 +287,6 @@ def test_no_images() -> None:
 
 
 def test_element_without_prior() -> None:
+    images = [made_up(Atoms("Xe2", positions=[[0, 0, 0], [0, 0, 4.4]]))]
     with pytest.raises(InputError, match="Xe"):
-        train_potential([made_up(Atoms("Xe2", positions=[[0, 0, 0], [0, 0, 4.4]]))], quick(), seed=0)
+        train_potential(images, quick(prior={"kind": "morse", "missing": "error"}), seed=0)

@@ -19,16 +19,26 @@ from typing import Any
 
 import yaml
 from ase import units
-from ase.data import atomic_masses, atomic_numbers
+from ase.data import atomic_masses, atomic_numbers, covalent_radii
 
 from al_workflows.errors import InputError
-from al_workflows.spec import MorseParameters, MorsePriorSpec, PotentialSpec
+from al_workflows.spec import MorseParameters, MorsePriorSpec
 
 
 def inverse_width(well_depth: float, wavenumber: float, mass: float) -> float:
     """The ``a`` (1/Å) of a dimer with D_e (eV), ω_e (1/cm) and the mass of one atom (u)."""
     frequency = 2.0 * math.pi * units._c * 100.0 * wavenumber / units.s  # rad per ASE time unit
     return math.sqrt(mass / 2.0 * frequency**2 / (2.0 * well_depth))
+
+
+def estimate(element: str) -> MorseParameters:
+    """A curve for an element without parameters: a start for the fit to the labels, which moves it, and no more.
+
+    r_e is where atoms of the covalent radii of Cordero et al., Dalton Trans. 2832 (2008), touch; D_e (0.5 eV) and a
+    (1.5 1/Å) are about what the fit makes of pairs in a metal. A covalent bond is up to ten times deeper.
+    """
+    radius = float(covalent_radii[atomic_numbers[element]])
+    return MorseParameters(well_depth=0.5, r_e=2.0 * radius, a=1.5)
 
 
 @functools.cache
@@ -101,26 +111,21 @@ def with_parameters_of_file(prior: MorsePriorSpec) -> MorsePriorSpec:
     return prior.model_copy(update={"parameters": {**read_parameters(prior.file), **prior.parameters}, "file": None})
 
 
-def element_parameters(elements: Iterable[str], prior: MorsePriorSpec) -> list[MorseParameters]:
-    """The curves of ``elements`` in their order; a user's own come before the shipped ones.
+def element_parameters(elements: Iterable[str], prior: MorsePriorSpec) -> list[MorseParameters | None]:
+    """The curves of ``elements`` in their order; a user's own come before the shipped ones, None where there is none.
 
     Raises
     ------
     InputError
-        An element has neither.
+        An element has none, and ``prior.missing`` does not allow that.
     """
     known = {**shipped_parameters(), **with_parameters_of_file(prior).parameters}
-    for element in elements:
-        if element not in known:
-            raise InputError(
-                f"no Morse parameters for {element}, only for {', '.join(sorted(known))}; give "
-                f"`potential.prior.parameters.{element}` (well_depth, r_e, a), let `alflow fit-morse {element}` "
-                "compute them, or use `prior: {kind: none}`"
-            )
-    return [known[element] for element in elements]
-
-
-def check_elements(elements: Iterable[str], spec: PotentialSpec) -> None:
-    """Raise an :class:`InputError` if the prior of ``spec`` lacks one of ``elements``."""
-    if isinstance(spec.prior, MorsePriorSpec):
-        element_parameters(dict.fromkeys(elements), spec.prior)
+    found = {element: known.get(element) for element in elements}
+    missing = [element for element, curve in found.items() if curve is None]
+    if missing and prior.missing == "error":
+        raise InputError(
+            f"no Morse parameters for {missing[0]}, only for {', '.join(sorted(known))}; give "
+            f"`potential.prior.parameters.{missing[0]}` (well_depth, r_e, a), let `alflow fit-morse {missing[0]}` "
+            "compute them, or let `potential.prior.missing` be estimate"
+        )
+    return list(found.values())

@@ -1,7 +1,7 @@
 """Pairwise Morse prior: the physics that keeps a potential sane where it has no data.
 
-For a pair of elements, with x = exp[−a (r − r_e)] and a taper t(r) (C², one below ``taper_start``, zero from
-``cutoff`` on)::
+For a pair of elements, with x = exp[−a (r − r_e)] and the taper t(r) of :mod:`.taper`, one below ``taper_start``
+and zero from ``cutoff`` on::
 
     E(r) = D_e (x² − 2 x) t(r)
 
@@ -23,6 +23,7 @@ from ase import Atoms
 
 from al_workflows.neighbors import IntArray, Neighbors
 from al_workflows.potential.compiled import compiled
+from al_workflows.potential.priors.taper import taper
 from al_workflows.records import FloatArray
 from al_workflows.spec import MorseParameters
 
@@ -35,18 +36,6 @@ def morse(distance: float, depth: float, r_e: float, a: float) -> tuple[float, f
     """Energy (eV) of the bare curve and its first and second derivatives (eV/Å, eV/Å²)."""
     x = math.exp(-a * (distance - r_e))
     return depth * x * (x - 2.0), -2.0 * a * depth * x * (x - 1.0), 2.0 * a * a * depth * x * (2.0 * x - 1.0)
-
-
-@compiled
-def taper(distance: float, start: float, end: float) -> tuple[float, float]:
-    """Value and slope (1/Å) of 1 − 10 x³ + 15 x⁴ − 6 x⁵ with x = (r − start) / (end − start)."""
-    if distance <= start:
-        return 1.0, 0.0
-    if distance >= end:
-        return 0.0, 0.0
-    x = (distance - start) / (end - start)
-    value = 1.0 - x * x * x * (10.0 - x * (15.0 - 6.0 * x))
-    return value, -30.0 * x * x * (1.0 - x) ** 2 / (end - start)
 
 
 @compiled
@@ -94,19 +83,27 @@ def mix(first: MorseParameters, second: MorseParameters) -> MorseParameters:
 class MorsePrior:
     """Morse curves for every pair of species.
 
-    ``curves`` [species, species, 3], symmetric: D_e (eV), r_e (Å), a (1/Å); ``taper_start`` and ``cutoff`` Å.
+    ``curves`` [species, species, 3], symmetric: D_e (eV), r_e (Å), a (1/Å), with a depth of zero for a pair without
+    curve; ``taper_start`` and ``cutoff`` Å; ``movable`` where the curves may be fitted to labels.
     """
 
     curves: FloatArray
     taper_start: float
     cutoff: float
+    movable: bool = True
 
     @classmethod
-    def from_elements(cls, elements: Sequence[MorseParameters], taper_start: float, cutoff: float) -> MorsePrior:
-        """Every pair mixed from the curves of its ``elements``."""
-        mixed = [[mix(first, second) for second in elements] for first in elements]
-        curves = [[(curve.well_depth, curve.r_e, curve.a) for curve in row] for row in mixed]
-        return cls(np.array(curves, dtype=float).reshape(len(elements), len(elements), 3), taper_start, cutoff)
+    def from_elements(
+        cls, elements: Sequence[MorseParameters | None], taper_start: float, cutoff: float, movable: bool = True
+    ) -> MorsePrior:
+        """Every pair mixed from the curves of its ``elements``; none for a pair with an element that has none."""
+        curves = np.tile([0.0, 1.0, 1.0], (len(elements), len(elements), 1))
+        for i, first in enumerate(elements):
+            for j, second in enumerate(elements):
+                if first is not None and second is not None:
+                    mixed = mix(first, second)
+                    curves[i, j] = mixed.well_depth, mixed.r_e, mixed.a
+        return cls(curves, taper_start, cutoff, movable)
 
     def energy_and_forces(self, atoms: Atoms, species: IntArray, neighbors: Neighbors) -> tuple[float, FloatArray]:
         """Energy (eV) and forces (eV/Å, [N, 3])."""

@@ -10,14 +10,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+from ase import Atoms
 from scipy.optimize import least_squares
 
 from al_workflows.neighbors import IntArray, Neighbors
 from al_workflows.potential.compiled import compiled
-from al_workflows.potential.priors.morse import LN_A, LN_DEPTH, R_E, MorsePrior, morse, taper
+from al_workflows.potential.priors.morse import LN_A, LN_DEPTH, R_E, MorsePrior, morse
+from al_workflows.potential.priors.taper import taper
 from al_workflows.records import FloatArray
 
 #: how far a parameter may be expected to move: ln(D_e / eV), r_e in Å, ln(a Å)
@@ -32,6 +34,7 @@ MOST_LABELS = 12
 class PriorSample:
     """A label as the fit sees it: ``species`` [N], its neighbours within the prior's cutoff, eV and eV/Å [N, 3]."""
 
+    atoms: Atoms
     species: IntArray
     neighbors: Neighbors
     energy: float
@@ -49,7 +52,10 @@ def parameter_jacobian(
     start: float,
     end: float,
 ) -> tuple[float, FloatArray, FloatArray, FloatArray]:
-    """Energy, forces [N, 3] and their derivatives by ``parameters`` [pairs, 3]: [pairs, 3] and [N, 3, pairs, 3]."""
+    """Energy, forces [N, 3] and their derivatives by ``parameters`` [pairs, 3]: [pairs, 3] and [N, 3, pairs, 3].
+
+    A pair of species whose ``pair_index`` is negative has no curve.
+    """
     n_atoms, n_pairs = len(species), len(parameters)
     energy = 0.0
     forces = np.zeros((n_atoms, 3))
@@ -63,6 +69,8 @@ def parameter_jacobian(
             if distance >= end:
                 continue
             k = pair_index[species[i], species[j]]
+            if k < 0:
+                continue
             r_e, a = parameters[k, R_E], math.exp(parameters[k, LN_A])
             value, slope, bend = morse(distance, math.exp(parameters[k, LN_DEPTH]), r_e, a)
             weight, weight_slope = taper(distance, start, end)
@@ -89,9 +97,11 @@ def refit(prior: MorsePrior, samples: Sequence[PriorSample]) -> MorsePrior:
     Energies count relative to the first sample of the same composition, so that their zero does not matter.
     """
     n_species = len(prior.curves)
-    rows, columns = np.triu_indices(n_species)
-    pair_index = np.zeros((n_species, n_species), dtype=np.int64)
+    rows, columns = np.nonzero(np.triu(prior.curves[:, :, 0] > 0.0))
+    pair_index = np.full((n_species, n_species), -1, dtype=np.int64)
     pair_index[rows, columns] = pair_index[columns, rows] = np.arange(len(rows))
+    if len(rows) == 0:
+        return prior
     initial = prior.curves[rows, columns].copy()  # [pairs, 3]
     initial[:, LN_DEPTH], initial[:, LN_A] = np.log(initial[:, LN_DEPTH]), np.log(initial[:, LN_A])
     widths = np.tile(PARAMETER_WIDTHS, len(rows))
@@ -112,7 +122,7 @@ def refit(prior: MorsePrior, samples: Sequence[PriorSample]) -> MorsePrior:
     fitted[:, LN_DEPTH], fitted[:, LN_A] = np.exp(fitted[:, LN_DEPTH]), np.exp(fitted[:, LN_A])
     curves = prior.curves.copy()
     curves[rows, columns] = curves[columns, rows] = fitted
-    return MorsePrior(curves, prior.taper_start, prior.cutoff)
+    return replace(prior, curves=curves)
 
 
 class _Residuals:

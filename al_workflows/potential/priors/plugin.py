@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from ase import Atoms
@@ -55,7 +55,3 @@ class PluginPrior:
                 "correct the plug-in"
             )
         return float(energy), forces
-
-    def header(self) -> dict[str, Any]:
-        """What a checkpoint keeps of it."""
-        return self.spec.own()
