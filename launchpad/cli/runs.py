@@ -40,6 +40,12 @@ def validate(spec: SpecArgument) -> None:
     print(f"{spec} is valid: run {prepared.run}")
     print(f"  {start.symbols}: {len(start)} atoms, {fixed_atoms(start)} fixed, periodic {pbc}")
     print(f"  {prepared.spec.simulation.kind}, query {prepared.spec.query.kind}, DFT by {prepared.spec.dft.kind}")
+    _print_remarks(prepared)
+
+
+def _print_remarks(prepared: PreparedRun) -> None:
+    for remark in prepared.remarks:
+        print(f"  remark: {remark}")
 
 
 def submit(
@@ -59,6 +65,7 @@ def submit(
     launchpad = connect(source)
     submit_run(launchpad, prepared, directory / prepared.run)
     print(f"submitted {prepared.run} to {source.address}")
+    _print_remarks(prepared)
     print(f"  it will run in {(directory / prepared.run).resolve()} and leave result.json there")
     if launchpad_file is None:
         # FireWorks' own commands do not know where we look for the database
@@ -92,6 +99,7 @@ def run(
     prepared = prepare(spec)
     output = output or Path("alflow-runs") / prepared.run
     output = claimed_directory(output, prepared.run)
+    _print_remarks(prepared)
     result = (
         _in_process(prepared, output) if in_process else through_fireworks(prepared, output, workers, launchpad_file)
     )

@@ -72,6 +72,10 @@ BAD_VALUES = [
     ({"simulation": {"kind": "relaxation", "fmax": True}}, ["simulation", "true or false", "fmax"]),
     ({"query": {"kind": "final_uncertainty"}, "potential": {"members": 1}}, ["potential.members", "2 or more"]),
     ({"potential": {"prior": {"kind": "morse", "parameters": {"h": {"well_depth": 1, "r_e": 1, "a": 1}}}}}, ["'h'"]),
+    (
+        {"potential": {"prior": {"kind": "sum", "terms": [{"kind": "repulsive", "end": 1}]}}},
+        ["prior.terms.0.end", "key"],
+    ),
     ({"potential": {"hidden": [10**6]}}, ["potential.hidden", "1000"]),
     ({"structure": "missing.xyz"}, ["missing.xyz"]),
     ({"structure": "run.yaml"}, ["run.yaml"]),
@@ -110,7 +114,7 @@ BAD_STRUCTURES = {
     "overlapping atoms": (overlapping, ["Cu", "O", "0.10"]),
     "not a number": (not_a_number, ["start.traj", "finite"]),
     "no atoms": (lambda: Atoms(cell=[5, 5, 5], pbc=True), ["start.traj", "0 atoms"]),
-    "an element without prior parameters": (unknown_element, ["Xe", "prior"]),
+    "an element that DFT does not know": (unknown_element, ["Xe", "EMT"]),
 }
 
 
@@ -241,6 +245,14 @@ def test_a_run_file_may_be_called_anything(tmp_path: Path) -> None:
     shown = alflow("validate", str(path), cwd=tmp_path)
     assert shown.returncode == 0, shown.stderr
     assert "run my-run-1-" in shown.stdout
+
+
+def test_an_element_without_morse_parameters_is_a_remark(tmp_path: Path) -> None:
+    lennard_jones = {"kind": "ase", "calculator": "ase.calculators.lj.LennardJones"}
+    shown = alflow("validate", str(put(tmp_path, start=unknown_element(), dft=lennard_jones)), cwd=tmp_path)
+    assert shown.returncode == 0, shown.stderr
+    assert "remark: no Morse parameters for Xe (only for Cu)" in shown.stdout
+    assert "for Cu-Xe, Xe-Xe;" in shown.stdout
 
 
 def test_numbers_with_exponents_are_numbers(tmp_path: Path) -> None:
