@@ -97,19 +97,6 @@ def first_problem(error: ValidationError) -> str:
     """The first broken key, in one line."""
     # a misspelt key says more than the absence of the right one
     problem = min(error.errors(include_url=False), key=lambda one: one["type"] != "extra_forbidden")
-    # pydantic names the chosen variant of a union in the path; the user did not write it
-    kinds = {
-        "plugin",
-        "relaxation",
-        "behler_parrinello",
-        "morse",
-        "none",
-        "auto",
-        "levenberg_marquardt",
-        "lbfgs",
-        "paper",
-    }
-    kinds |= {"final", "random", "final_random", "final_uncertainty", "farthest", "emt", "gpaw", "ase"}
     where = ".".join(str(part) for part in problem["loc"] if part not in _VARIANTS) or "the file"
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
     if problem["type"] == "extra_forbidden":
