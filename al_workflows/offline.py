@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from al_workflows.results import RunResult, run_id
 from al_workflows.run_directory import RunDirectory
 from al_workflows.spec import RunSpec
 from al_workflows.termination import Progress
-from al_workflows.timing import timed
+from al_workflows.timing import Clock, timed
 
 #: who answers a request; the directory is the single point's own
 Labeller = Callable[[Request, Path], Label]
@@ -28,6 +29,7 @@ def run(
     directory: Path,
     labeller: Labeller | None = None,
     listener: Listener | None = None,
+    clock: Clock = time.perf_counter,
 ) -> RunResult:
     """Run offline active learning until a verdict, one cycle after the other.
 
@@ -45,6 +47,8 @@ def run(
         In place of the single points of ``spec.dft``: for a calculator that lives in this process.
     listener
         Called after each cycle.
+    clock
+        What the seconds of train, simulate and query are measured by: wall time, or ``time.process_time``.
     """
     name = run_id(spec, start)
     answer: Labeller = labeller or (lambda request, where: steps.label(request, spec.dft, where))
@@ -60,12 +64,12 @@ def run(
         if cycle == 0:
             selection = steps.ask_for_start(name, start)
         else:
-            with timed(seconds, "train"):
+            with timed(seconds, "train", clock):
                 potential = steps.train(spec, cycle, labels, potential)
-            with timed(seconds, "simulate"):
+            with timed(seconds, "simulate", clock):
                 pool = steps.simulate(spec, cycle, start, potential, labels, history)
             keep.put_pool(cycle, pool)
-            with timed(seconds, "query"):
+            with timed(seconds, "query", clock):
                 selection = steps.query(spec, name, cycle, pool, potential, labels)
         new = tuple(answer(request, directory / request.key.partition("/")[2]) for request in selection.requests)
         seconds["dft"] = sum(label.seconds for label in new)
