@@ -37,17 +37,18 @@ def guard(parent: int) -> None:
     for number in watched:  # whatever the parent had set for itself
         signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_BLOCK, watched)
-    _die_with(parent, signal.SIGTERM)
+    die_with(parent, signal.SIGTERM)
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
     watcher = os.getpid()
     worker = os.fork()
     if worker:
         _watch(worker, watched)
-    _die_with(watcher, signal.SIGKILL)
+    die_with(watcher, signal.SIGKILL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, watched)
 
 
-def _die_with(parent: int, number: signal.Signals) -> None:
+def die_with(parent: int, number: signal.Signals) -> None:
+    """Have the kernel send ``number`` to the calling process when its direct parent, the process ``parent``, ends."""
     _prctl(_PR_SET_PDEATHSIG, number)
     if os.getppid() != parent:  # it died before the line above
         os._exit(1)
