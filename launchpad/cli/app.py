@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from launchpad.cli import db, demo, doctor, files, look, morse, runs
+from launchpad.cli import benchmark, db, demo, doctor, files, look, morse, runs
 from launchpad.cli.errors import CommandGroup, with_one_line_errors
 
 
@@ -52,6 +52,7 @@ app.command(
 )(morse.fit_morse)
 app.command(epilog=_examples("alflow schema > alflow.schema.json"))(files.schema)
 app.command(epilog=_examples("alflow doctor", "alflow doctor --directory /scratch/me/runs"))(doctor.doctor)
+app.add_typer(benchmark.app, name="benchmark")
 app.add_typer(db.app, name="db")
 
 

@@ -1,0 +1,122 @@
+"""The learner's settings under comparison, by name: what each changes in a run file of defaults."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from al_workflows.errors import InputError
+from al_workflows.spec import RunSpec
+from al_workflows.spec_file import parse_spec, read_yaml
+
+#: how single points are chosen where several are computed at once
+BATCH_QUERY = "final_uncertainty"
+
+_PAPER: dict[str, Any] = {
+    "potential": {
+        "descriptor": {"g2_eta": [float(eta) for eta in np.logspace(np.log10(0.05), np.log10(5.0), 4)]},
+        "members": 1,
+        "prior": {"kind": "morse", "refit": False},
+        "training": {"kind": "paper"},
+    },
+    "simulation": {
+        "trust_radius": None,
+        "max_uncertainty": None,
+        "start_from": "start",
+        "model_fmax_fraction": 1.0,
+    },
+    "query": {"kind": "final_random", "batch": 2},
+}
+
+
+@dataclass(frozen=True)
+class Variant:
+    """``changes`` are nested keys of a run file that go over the defaults."""
+
+    name: str
+    about: str
+    changes: dict[str, Any] = field(default_factory=dict)
+
+    def spec(self, fmax: float, seed: int) -> RunSpec:
+        """The run to ``fmax`` (eV/Å) on EMT.
+
+        Raises
+        ------
+        InputError
+            A key or value of ``changes`` breaks a rule.
+        """
+        base = {
+            "name": "benchmark",
+            "seed": seed,
+            "structure": "start",
+            "simulation": {"kind": "relaxation", "fmax": fmax},
+            "dft": {"kind": "emt"},
+        }
+        return parse_spec(merged(base, self.changes), source=f"variant {self.name}")
+
+
+def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """``base`` with ``changes`` over it, mapping by mapping."""
+    out = dict(base)
+    for key, value in changes.items():
+        nested = isinstance(value, Mapping) and isinstance(out.get(key), Mapping)
+        out[key] = merged(out[key], value) if nested else value
+    return out
+
+
+_ALL = (
+    Variant("default", "as a run file without further keys"),
+    Variant("one-network", "no ensemble, so no uncertainty", {"potential": {"members": 1}}),
+    Variant("no-prior", "the network learns the whole energy", {"potential": {"prior": {"kind": "none"}}}),
+    Variant(
+        "dimer-prior",
+        "Morse curves of dimers, not refitted",
+        {"potential": {"prior": {"kind": "morse", "refit": False}}},
+    ),
+    Variant("no-trust-radius", "relaxations may go anywhere", {"simulation": {"trust_radius": None}}),
+    Variant("paper", "the settings of Shuaibi et al.: one network, four widths, its trainer, final + random", _PAPER),
+)
+VARIANTS = {variant.name: variant for variant in _ALL}
+#: groups of them
+GROUPS = {"ablation": tuple(VARIANTS), "batches": ("default", "batch-2", "batch-4", "batch-8")}
+
+
+def variants_of(names: Sequence[str]) -> list[Variant]:
+    """The variants of those names; ``batch-N``, a group's name or a YAML file of changes will do, ``none`` for none.
+
+    Raises
+    ------
+    InputError
+        A name is not known, or a file cannot be read or breaks a rule.
+    """
+    chosen: dict[str, Variant] = {}
+    for name in names:
+        for one in GROUPS.get(name, (name,)):
+            if one != "none":
+                variant = _variant(one)
+                variant.spec(fmax=0.03, seed=0)
+                chosen[variant.name] = variant
+    return list(chosen.values())
+
+
+def _variant(name: str) -> Variant:
+    if name in VARIANTS:
+        return VARIANTS[name]
+    if number := re.fullmatch(r"batch-([1-9]\d?)", name):
+        return _batch(int(number[1]))
+    if name.endswith((".yaml", ".yml")):
+        return Variant(Path(name).stem, f"the changes of {Path(name).name}", read_yaml(Path(name)))
+    known = ", ".join((*VARIANTS, "batch-N", *GROUPS))
+    raise InputError(f"variant '{name}' is not known; give some of {known}, `none`, or a YAML file of changes")
+
+
+def _batch(size: int) -> Variant:
+    if size == 1:
+        return Variant("batch-1", "one single point a round, as default")
+    changes = {"query": {"kind": BATCH_QUERY, "batch": size}}
+    return Variant(f"batch-{size}", f"up to {size} single points at once ({BATCH_QUERY})", changes)

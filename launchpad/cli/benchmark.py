@@ -1,0 +1,147 @@
+"""`alflow benchmark`: measurements of the learner beside its peers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Annotated, Self
+
+import typer
+
+if TYPE_CHECKING:
+    from al_workflows.benchmark.relaxed import Relaxed
+    from al_workflows.benchmark.tables import Document
+
+#: the exit code when a run with the default settings has not converged
+NOT_CONVERGED = 1
+DEFAULT_OUTPUT = Path("alflow-benchmark")
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    help="Measure the learner beside its peers, with every single point counted.",
+    short_help="Measure the learner beside its peers.",
+    epilog="Each command writes a Markdown table and JSON into its output directory.",
+)
+
+SeedsOption = Annotated[str, typer.Option(metavar="N", help="10 for the seeds 0 to 9; or seeds as 5-9 or 0,3,7.")]
+SystemsOption = Annotated[
+    list[str],
+    typer.Option(
+        metavar="NAMES", help="paper, drawn, drawn:N, drawn:I-J, or a system's name; several with commas or repeated."
+    ),
+]
+DrawOption = Annotated[
+    int | None,
+    typer.Option(
+        metavar="SEED",
+        min=0,
+        help="Which draw; by default the reported one. The learner's defaults were chosen on that of seed 1.",
+        show_default=False,
+    ),
+]
+OutputOption = Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Directory of the tables.")]
+CacheOption = Annotated[
+    Path | None,
+    typer.Option(metavar="DIR", help="Where results are kept; by default cache in the output.", show_default=False),
+]
+JobsOption = Annotated[int, typer.Option("--jobs", "-j", min=1, max=256, help="Processes, one thread each.")]
+
+
+@app.command(
+    epilog="Examples:  [cyan]alflow benchmark relax --seeds 10[/cyan]   or   [cyan]alflow benchmark relax --systems "
+    "drawn --seeds 5 --variants ablation --jobs 4[/cyan]"
+)
+def relax(
+    systems: SystemsOption = ["paper"],  # noqa: B006  # typer copies it
+    seeds: SeedsOption = "5",
+    peers: Annotated[list[str], typer.Option(metavar="NAMES", help="BFGS, …; all or none.")] = ["all"],  # noqa: B006
+    variants: Annotated[
+        list[str],
+        typer.Option(metavar="NAMES", help="default, ablation, batches, batch-N, …, none, or YAML files of changes."),
+    ] = ["default"],  # noqa: B006
+    fmax: Annotated[float, typer.Option(min=1e-4, max=1.0, help="Largest force on a free atom, eV/Å.")] = 0.03,
+    draw_seed: DrawOption = None,
+    output: OutputOption = DEFAULT_OUTPUT,
+    cache: CacheOption = None,
+    jobs: JobsOption = 1,
+) -> None:
+    """Relax surfaces with EMT as the parent: calls, rounds, ends, CPU time, beside peers from the same starts.
+
+    What is done is kept: after an interruption, or with more seeds, the same command makes only what is missing.
+    Exit code 1: a run with the default settings did not converge.
+    """
+    from al_workflows.benchmark.cache import Cache
+    from al_workflows.benchmark.choices import seeds_of, systems_of
+    from al_workflows.benchmark.peers import peers_of
+    from al_workflows.benchmark.relax import Plan, document, relaxations
+    from al_workflows.benchmark.variants import variants_of
+
+    plan = Plan(
+        systems=systems_of(_split(systems), draw_seed),
+        seeds=seeds_of(seeds),
+        variants=variants_of(_split(variants)),
+        peers=peers_of(_split(peers)),
+        fmax=fmax,
+    )
+    tasks = plan.tasks()
+    output, kept = _directories(output, cache)
+    with _Counter() as counter:
+        found = relaxations(tasks, Cache(kept), jobs, counter.relaxed)
+    _write(document(plan, found, _command()), output, "relax")
+    if not all(one.converged for one in found if one.method == "default"):
+        raise typer.Exit(NOT_CONVERGED)
+
+
+class _Counter:
+    """A line for each result as it comes, and a bar below them (on a terminal only)."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn
+
+        console = Console(highlight=False, markup=False)
+        self._bar = Progress(BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console, transient=True)
+        self._task = self._bar.add_task("", total=None)
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+    def relaxed(self, one: Relaxed, stored: bool, done: int, of: int) -> None:
+        """Print the line of a relaxation; one that was stored counts only."""
+        self._bar.update(self._task, completed=done, total=of)
+        if not stored:
+            spent = sum(one.seconds.values())
+            text = f"{one.system}  seed {one.seed}  {one.method}: {one.outcome.value}, {one.calls} calls, {spent:.1f} s"
+            self._bar.console.print(text, soft_wrap=True)
+
+
+def _split(names: list[str]) -> list[str]:
+    return [name.strip() for text in names for name in text.split(",") if name.strip()]
+
+
+def _directories(output: Path, cache: Path | None) -> tuple[Path, Path]:
+    from al_workflows.preflight import writable_directory
+
+    output = writable_directory(output)
+    return output, writable_directory(cache or output / "cache")
+
+
+def _command() -> str:
+    import shlex
+    import sys
+
+    return shlex.join(["alflow", *sys.argv[1:]])
+
+
+def _write(document: Document, output: Path, stem: str) -> None:
+    for table in document.tables:
+        print(table.markdown())
+    markdown, data = document.write(output, stem)
+    print(f"Written: {markdown} and {data}")
