@@ -36,21 +36,39 @@ class Neighbors:
 
 
 def find_neighbors(atoms: Atoms, cutoff: float) -> Neighbors:
-    """Pairs of ``atoms`` closer than ``cutoff`` (Å); an atom is a neighbour of its own images."""
+    """Pairs of ``atoms`` closer than ``cutoff`` (Å); an atom is a neighbour of its own images.
+
+    Raises
+    ------
+    InputError
+        A position is not finite.
+    """
+    first, second, shifts = find_shifts(atoms, cutoff)
+    vectors = atoms.positions[second] + shifts - atoms.positions[first]  # [pairs, 3]
+    x, y, z = vectors.T
+    near = x * x + y * y + z * z < cutoff * cutoff
+    offsets = np.zeros(len(atoms) + 1, dtype=np.int64)
+    np.cumsum(np.bincount(first[near], minlength=len(atoms)), out=offsets[1:])
+    return Neighbors(offsets, second[near], vectors[near])
+
+
+def find_shifts(atoms: Atoms, cutoff: float) -> tuple[IntArray, IntArray, FloatArray]:
+    """Every ordered pair closer than ``cutoff`` (Å): both atoms [pairs], and by what the second is shifted, Å.
+
+    They come in one order, whatever the search's: sums over neighbours must not depend on its threads. A pair at
+    ``cutoff`` to the last digit may or may not be there.
+    """
     from vesin import NeighborList  # imports torch where it is installed, a second that few callers need to wait
 
-    n_atoms = len(atoms)
     periodic = atoms.pbc & (np.abs(atoms.cell.array).sum(axis=1) > 0)
     positions = _without_gaps(np.ascontiguousarray(atoms.positions), atoms.cell.array[periodic], 2.0 * cutoff)
-    search = NeighborList(cutoff=cutoff, full_list=True)
+    search = NeighborList(cutoff=cutoff * (1.0 + 1e-9), full_list=True)
     box = atoms.cell.complete().array
-    first, second, shifts, vectors = search.compute(positions, box, periodic, quantities="ijSD")
-    first, second = first.astype(np.int64), second.astype(np.int64)
-    # sums over neighbours must not depend on the order in which a threaded search finds them
-    order = np.lexsort((shifts[:, 2], shifts[:, 1], shifts[:, 0], second, first))
-    offsets = np.zeros(n_atoms + 1, dtype=np.int64)
-    np.cumsum(np.bincount(first, minlength=n_atoms), out=offsets[1:])
-    return Neighbors(offsets, second[order], np.ascontiguousarray(vectors[order], dtype=float))
+    first, second, cells = search.compute(positions, box, periodic, quantities="ijS")
+    order = np.lexsort((cells[:, 2], cells[:, 1], cells[:, 0], second, first))
+    first, second, cells = first[order].astype(np.int64), second[order].astype(np.int64), cells[order]
+    shifts = cells[:, :1] * box[0] + cells[:, 1:2] * box[1] + cells[:, 2:] * box[2]  # [pairs, 3]
+    return first, second, shifts
 
 
 def _without_gaps(positions: FloatArray, periodic: FloatArray, gap: float) -> FloatArray:

@@ -8,7 +8,9 @@ from ase import Atoms
 from ase.neighborlist import neighbor_list
 
 from al_workflows.errors import InputError
-from al_workflows.neighbors import find_neighbors
+from al_workflows.neighbors import Neighbors, find_neighbors, find_shifts
+from al_workflows.potential import neighbor_cache
+from al_workflows.potential.neighbor_cache import NeighborCache
 from tests.potential.structures import STRUCTURES
 
 
@@ -74,3 +76,59 @@ def _with_stray(atoms: Atoms, distance: float) -> Atoms:
 def test_not_finite() -> None:
     with pytest.raises(InputError, match="finite"):
         find_neighbors(Atoms("C2", positions=[[0, 0, 0], [0, 0, np.nan]]), 6.0)
+
+
+# --- remembered -------------------------------------------------------------------------------------------------
+
+
+def assert_same_bits(one: Neighbors, other: Neighbors) -> None:
+    for name in ("offsets", "second", "vectors"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+
+
+@pytest.mark.parametrize("name", STRUCTURES)
+def test_remembered_neighbors_are_the_searched_ones(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    searches = counted_searches(monkeypatch)
+    atoms, cache, rng = STRUCTURES[name](), NeighborCache(skin=0.8), np.random.default_rng(0)
+    for _ in range(40):
+        atoms.positions += rng.normal(0, 0.03, atoms.positions.shape)
+        assert_same_bits(cache.find(atoms, 4.5), find_neighbors(atoms, 4.5))
+    assert len(searches) < 20
+
+
+def counted_searches(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    searches: list[float] = []
+
+    def counted(atoms: Atoms, cutoff: float):
+        searches.append(cutoff)
+        return find_shifts(atoms, cutoff)
+
+    monkeypatch.setattr(neighbor_cache, "find_shifts", counted)
+    return searches
+
+
+@pytest.mark.parametrize("change", ["cell", "pbc", "cutoff", "fewer", "wrapped", "far"])
+def test_a_change_is_noticed(change: str) -> None:
+    atoms, cache, cutoff = STRUCTURES["slab"](), NeighborCache(), 5.0
+    cache.find(atoms, cutoff)
+    if change == "cell":
+        atoms.set_cell(atoms.cell.array * 0.9)
+    elif change == "pbc":
+        atoms.pbc = False
+    elif change == "cutoff":
+        cutoff = 5.6
+    elif change == "fewer":
+        atoms = atoms[:-1]
+    elif change == "wrapped":
+        atoms.positions[0] += atoms.cell[0]
+    else:
+        atoms.positions[-1, 2] += 1e7
+    assert_same_bits(cache.find(atoms, cutoff), find_neighbors(atoms, cutoff))
+
+
+def test_half_of_the_skin_is_safe() -> None:
+    """Two atoms that approach by all that is allowed meet the cutoff from outside the skin."""
+    atoms, cache = Atoms("C2", positions=[[0, 0, 0], [0, 0, 5.79]]), NeighborCache(skin=0.8)
+    assert len(cache.find(atoms, 5.0).second) == 0
+    atoms.positions[:, 2] += [0.3999, -0.3999]
+    assert len(cache.find(atoms, 5.0).second) == 2

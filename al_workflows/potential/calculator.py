@@ -8,13 +8,14 @@ from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
 
 from al_workflows.potential.model import Potential
+from al_workflows.potential.neighbor_cache import NeighborCache
 
 
 class PotentialCalculator(Calculator):  # type: ignore[misc]
     """ASE calculator of ``potential``.
 
     Beside ``energy``, ``free_energy`` (eV) and ``forces`` (eV/Å), ``results`` holds the members' spread as
-    ``energy_uncertainty`` (eV) and ``forces_uncertainty`` (eV/Å, [N]).
+    ``energy_uncertainty`` (eV) and ``forces_uncertainty`` (eV/Å, [N]). It remembers neighbours from step to step.
     """
 
     implemented_properties: ClassVar[list[str]] = ["energy", "free_energy", "forces"]
@@ -22,6 +23,7 @@ class PotentialCalculator(Calculator):  # type: ignore[misc]
     def __init__(self, potential: Potential) -> None:
         super().__init__()
         self.potential = potential
+        self._cache = NeighborCache()
 
     def calculate(
         self,
@@ -30,8 +32,9 @@ class PotentialCalculator(Calculator):  # type: ignore[misc]
         system_changes: Any = all_changes,
     ) -> None:
         """Predict energy and forces of ``atoms``."""
-        super().calculate(atoms, properties, system_changes)
-        prediction = self.potential.predict(self.atoms)
+        if atoms is not None:  # not a full copy: a structure's constraints and tags take longer than its forces
+            self.atoms = Atoms(atoms.numbers, positions=atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
+        prediction = self.potential.predict(self.atoms, self._cache)
         self.results = {
             "energy": prediction.energy,
             "free_energy": prediction.energy,
@@ -39,3 +42,16 @@ class PotentialCalculator(Calculator):  # type: ignore[misc]
             "energy_uncertainty": prediction.energy_std,
             "forces_uncertainty": prediction.force_std,
         }
+
+    def check_state(self, atoms: Atoms, tol: float = 0.0) -> list[str]:
+        """What has changed since the last call, of what the potential sees, by a single bit."""
+        last = self.atoms
+        if last is None or len(last) != len(atoms):
+            return list(all_changes)
+        same = {
+            "positions": (atoms.positions == last.positions).all(),
+            "numbers": (atoms.numbers == last.numbers).all(),
+            "cell": (atoms.cell.array == last.cell.array).all(),
+            "pbc": (atoms.pbc == last.pbc).all(),
+        }
+        return [name for name, unchanged in same.items() if not unchanged]

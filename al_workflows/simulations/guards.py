@@ -8,6 +8,7 @@ from ase.data import covalent_radii
 
 from al_workflows.geometry import pieces
 from al_workflows.neighbors import Neighbors, find_neighbors
+from al_workflows.potential.neighbor_cache import NeighborCache
 from al_workflows.records import FloatArray, StopReason
 from al_workflows.structures import Closest, describe_closest
 
@@ -30,6 +31,7 @@ class Guards:
 
     def __init__(self, start: Atoms, min_distance: float) -> None:
         self._min_distance = min_distance
+        self._cache = NeighborCache()
         self._pieces = pieces(find_neighbors(start, LINK))
 
     def problem(self, atoms: Atoms, energy: float, forces: FloatArray) -> tuple[StopReason, str] | None:
@@ -39,7 +41,7 @@ class Guards:
         largest = float(np.linalg.norm(forces, axis=1).max())
         if largest > EXPLODED:
             return StopReason.EXPLODED, f"the model predicts a force of {largest:.0f} eV/Å (limit {EXPLODED:.0f})"
-        neighbors = find_neighbors(atoms, LINK)
+        neighbors = self._cache.find(atoms, LINK)
         closest = _closest(atoms, neighbors)
         if closest is not None and closest.ratio < self._min_distance:
             return StopReason.TOO_CLOSE, f"{describe_closest(atoms, closest)} limit {self._min_distance:g}"
