@@ -1,266 +1,176 @@
-"""Loops over neighbours and triplets for the symmetry functions of :mod:`.descriptor`.
+"""Sums over pairs and triplets of neighbours: the symmetry functions of :mod:`.descriptor` and their derivatives.
 
-Everything is written as a function of the vectors from a centre to its neighbours: a triplet (i, j, k) depends on
-r_ij and r_ik alone (r_jk = r_ik − r_ij), so that gradients are gathered per pair and given to atoms once.
+A triplet (i, j, k) depends on r_ij and r_ik alone (r_jk = r_ik − r_ij). With s_ij, s_ik and s_jk the derivatives of
+its term by the three sides, each divided by the side, the derivatives by the two vectors are::
+
+    ∂/∂r_ij = (s_ij + s_jk) r_ij − s_jk r_ik          ∂/∂r_ik = (s_ik + s_jk) r_ik − s_jk r_ij
+
+so that a pair gathers one number for its own vector, and a vector of others: four columns. They are given to atoms
+once all triplets are done. Sums run in the order of the neighbour list, and so give the same bits every time.
 """
 
 from __future__ import annotations
-
-import math
 
 import numpy as np
 
 from al_workflows.neighbors import IntArray
 from al_workflows.potential.compiled import compiled
+from al_workflows.potential.triplets import Batch, Functions, Pairs, count_of, evaluate, fill
 from al_workflows.records import FloatArray
 
 
 @compiled
-def cosine_cutoff(distance: float, cutoff: float) -> tuple[float, float]:
-    """Value and slope (1/Å) of ½ [cos(π r / r_c) + 1]; zero, with its slope, from ``cutoff`` on."""
-    if distance >= cutoff:
-        return 0.0, 0.0
-    wave = math.pi / cutoff
-    return 0.5 * (math.cos(wave * distance) + 1.0), -0.5 * wave * math.sin(wave * distance)
+def features(pairs: Pairs, batch: Batch, room: int, functions: Functions) -> tuple[FloatArray, int]:
+    """The symmetry functions of every atom, [N, features]; and how many runs ``batch`` is left with.
 
-
-@compiled
-def angular(cosine: float, zeta: float, gamma: float) -> tuple[float, float]:
-    """Value and slope (with respect to cos θ) of 2^(1−ζ) (1 + γ cos θ)^ζ."""
-    base = max(1.0 + gamma * cosine, 0.0)
-    if zeta == 1.0:
-        return base, gamma
-    # the published exponents are 1 and 4: no need to call pow for them
-    factor = 0.125 * base * base * base if zeta == 4.0 else (0.5 * base) ** (zeta - 1.0)
-    return factor * base, factor * zeta * gamma
-
-
-@compiled
-def species_pair(first: int, second: int, n_species: int) -> int:
-    """Index of an unordered pair of species among the n (n + 1) / 2."""
-    low, high = min(first, second), max(first, second)
-    return low * n_species - low * (low - 1) // 2 + high - low
-
-
-@compiled
-def radial_parts(vectors: FloatArray, eta: FloatArray, cutoff: float) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Distances [pairs], and exp(−η r² / r_c²) f_c(r) with its slope divided by r, [pairs, eta]."""
-    n_pairs, n_eta = len(vectors), len(eta)
-    distances = np.empty(n_pairs)
-    values = np.empty((n_pairs, n_eta))
-    slopes = np.empty((n_pairs, n_eta))
-    for p in range(n_pairs):
-        square = vectors[p, 0] ** 2 + vectors[p, 1] ** 2 + vectors[p, 2] ** 2
-        distances[p] = math.sqrt(square)
-        cut, cut_slope = cosine_cutoff(distances[p], cutoff)
-        for e in range(n_eta):
-            width = eta[e] / cutoff**2
-            decay = math.exp(-width * square)
-            values[p, e] = decay * cut
-            slopes[p, e] = decay * (cut_slope / distances[p] - 2.0 * width * cut)
-    return distances, values, slopes
-
-
-@compiled
-def features(
-    offsets: IntArray,
-    second: IntArray,
-    vectors: FloatArray,
-    species: IntArray,
-    n_species: int,
-    cutoff: float,
-    g2_eta: FloatArray,
-    g4_eta: FloatArray,
-    g4_zeta: FloatArray,
-    g4_gamma: FloatArray,
-) -> FloatArray:
-    """The symmetry functions of every atom, [N, features]."""
-    n_atoms, n2, n_angular = len(species), len(g2_eta), len(g4_zeta) * len(g4_gamma)
-    start4 = n2 * n_species
-    n4 = len(g4_eta) * n_angular
-    values = np.zeros((n_atoms, start4 + n4 * n_species * (n_species + 1) // 2))
-    _, g2, _ = radial_parts(vectors, g2_eta, cutoff)
-    distances, g4, _ = radial_parts(vectors, g4_eta, cutoff)
-    for i in range(n_atoms):
-        for p in range(offsets[i], offsets[i + 1]):
-            for e in range(n2):
-                values[i, species[second[p]] * n2 + e] += g2[p, e]
-            if n4 == 0 or distances[p] >= cutoff:
-                continue
-            for q in range(p + 1, offsets[i + 1]):
-                square = 0.0
-                for c in range(3):
-                    square += (vectors[q, c] - vectors[p, c]) ** 2
-                if distances[q] >= cutoff or square >= cutoff**2:
-                    continue
-                cosine = (distances[p] ** 2 + distances[q] ** 2 - square) / (2.0 * distances[p] * distances[q])
-                cut, _ = cosine_cutoff(math.sqrt(square), cutoff)
-                f = start4 + n4 * species_pair(species[second[p]], species[second[q]], n_species)
-                for e in range(len(g4_eta)):
-                    radial = g4[p, e] * g4[q, e] * cut * math.exp(-g4_eta[e] / cutoff**2 * square)
-                    for z in range(len(g4_zeta)):
-                        for g in range(len(g4_gamma)):
-                            values[i, f] += angular(cosine, g4_zeta[z], g4_gamma[g])[0] * radial
-                            f += 1
-    return values
-
-
-@compiled
-def triplet_slopes(
-    p: int,
-    q: int,
-    r_jk: float,
-    distances: FloatArray,
-    radial: FloatArray,
-    slopes: FloatArray,
-    cutoff: float,
-    g4_eta: FloatArray,
-    g4_zeta: FloatArray,
-    g4_gamma: FloatArray,
-    out: FloatArray,
-) -> None:
-    """Write dG4/dr divided by r, for the three distances of the pairs ``p`` and ``q``, to ``out`` [terms, 3].
-
-    ``distances``, ``radial`` and ``slopes`` are what :func:`radial_parts` returns.
+    −1 in the place of their number where ``batch`` could not hold all triplets at once.
     """
-    r_ij, r_ik = distances[p], distances[q]
-    inverse = 1.0 / (r_ij * r_ik)
-    cosine = 0.5 * (r_ij * r_ij + r_ik * r_ik - r_jk * r_jk) * inverse
-    cosine_ij = inverse - cosine / (r_ij * r_ij)
-    cosine_ik = inverse - cosine / (r_ik * r_ik)
-    cut, cut_slope = cosine_cutoff(r_jk, cutoff)
-    f = 0
-    for e in range(len(g4_eta)):
-        width = g4_eta[e] / cutoff**2
-        decay = math.exp(-width * r_jk * r_jk)
-        radial_jk = decay * cut
-        slope_jk = decay * (cut_slope / r_jk - 2.0 * width * cut)
-        product = radial[p, e] * radial[q, e] * radial_jk
-        product_ij = slopes[p, e] * radial[q, e] * radial_jk
-        product_ik = radial[p, e] * slopes[q, e] * radial_jk
-        product_jk = radial[p, e] * radial[q, e] * slope_jk
-        for z in range(len(g4_zeta)):
-            for g in range(len(g4_gamma)):
-                value, slope = angular(cosine, g4_zeta[z], g4_gamma[g])
-                slope *= product
-                out[f, 0] = slope * cosine_ij + value * product_ij
-                out[f, 1] = slope * cosine_ik + value * product_ik
-                out[f, 2] = value * product_jk - slope * inverse
-                f += 1
+    n_atoms, n_species, n2 = len(pairs.segments), functions.n_species, len(functions.g2_eta)
+    n_blocks, start4 = n_species * (n_species + 1) // 2, n2 * n_species
+    n4 = len(functions.g4_eta) * len(functions.g4_zeta) * len(functions.g4_gamma)
+    values = np.zeros((n_atoms, start4 + n4 * n_blocks))
+    for i in range(n_atoms):
+        for kind in range(n_species):
+            for e in range(n2):
+                for p in range(pairs.segments[i, kind], pairs.segments[i, kind + 1]):
+                    values[i, kind * n2 + e] += pairs.radial2[e, p]
+    task, p, rounds, runs = 0, -1, 0, 0
+    while task < n_atoms * n_blocks and n4 > 0:
+        runs, task, p = fill(pairs, task, p, batch, room)
+        if runs > 0:
+            evaluate(pairs, batch, batch.runs[2, runs - 1], functions)
+            add_features(batch, runs, values[:, start4:])
+        rounds += 1
+    return values, runs if rounds <= 1 else -1
 
 
 @compiled
-def jacobian(
-    offsets: IntArray,
-    second: IntArray,
-    vectors: FloatArray,
-    species: IntArray,
-    n_species: int,
-    cutoff: float,
-    g2_eta: FloatArray,
-    g4_eta: FloatArray,
-    g4_zeta: FloatArray,
-    g4_gamma: FloatArray,
-) -> FloatArray:
-    """Derivative of every feature of every atom by every position (1/Å), [N, features, N, 3]."""
-    n_atoms, n2, n_angular = len(species), len(g2_eta), len(g4_zeta) * len(g4_gamma)
-    start4 = n2 * n_species
-    n4 = len(g4_eta) * n_angular
-    n_features = start4 + n4 * n_species * (n_species + 1) // 2
-    result = np.zeros((n_atoms, n_features, n_atoms, 3))
-    _, _, g2_slope = radial_parts(vectors, g2_eta, cutoff)
-    distances, g4, g4_slope = radial_parts(vectors, g4_eta, cutoff)
-    slopes = np.empty((n4, 3))
-    for i in range(n_atoms):
-        first = offsets[i]
-        by_vector = np.zeros((n_features, offsets[i + 1] - first, 3))
-        for p in range(first, offsets[i + 1]):
-            for e in range(n2):
-                for c in range(3):
-                    by_vector[species[second[p]] * n2 + e, p - first, c] += g2_slope[p, e] * vectors[p, c]
-            if n4 == 0 or distances[p] >= cutoff:
-                continue
-            for q in range(p + 1, offsets[i + 1]):
-                square = 0.0
-                for c in range(3):
-                    square += (vectors[q, c] - vectors[p, c]) ** 2
-                if distances[q] >= cutoff or square >= cutoff**2:
-                    continue
-                triplet_slopes(
-                    p, q, math.sqrt(square), distances, g4, g4_slope, cutoff, g4_eta, g4_zeta, g4_gamma, slopes
-                )
-                f = start4 + n4 * species_pair(species[second[p]], species[second[q]], n_species)
-                for t in range(n4):
-                    for c in range(3):
-                        across = slopes[t, 2] * (vectors[q, c] - vectors[p, c])
-                        by_vector[f + t, p - first, c] += slopes[t, 0] * vectors[p, c] - across
-                        by_vector[f + t, q - first, c] += slopes[t, 1] * vectors[q, c] + across
-        for f in range(n_features):
-            for p in range(first, offsets[i + 1]):
-                for c in range(3):
-                    result[i, f, second[p], c] += by_vector[f, p - first, c]
-                    result[i, f, i, c] -= by_vector[f, p - first, c]
-    return result
+def add_features(batch: Batch, runs: int, values: FloatArray) -> None:
+    """Add G4 of the triplets of the first ``runs`` runs to ``values`` [N, features of G4]."""
+    n_eta, n_angular = len(batch.radial), len(batch.angular)
+    start = 0
+    for run in range(runs):
+        atom, block, stop = batch.runs[0, run], batch.runs[1, run], batch.runs[2, run]
+        f = block * n_eta * n_angular
+        for e in range(n_eta):
+            radial = batch.radial[e, start:stop]
+            for t in range(n_angular):
+                angular = batch.angular[t, start:stop]
+                total = 0.0
+                for k in range(stop - start):
+                    total += radial[k] * angular[k]
+                values[atom, f] += total
+                f += 1
+        start = stop
 
 
 @compiled
 def contraction(
-    offsets: IntArray,
-    second: IntArray,
-    vectors: FloatArray,
-    species: IntArray,
-    n_species: int,
-    cutoff: float,
-    g2_eta: FloatArray,
-    g4_eta: FloatArray,
-    g4_zeta: FloatArray,
-    g4_gamma: FloatArray,
-    weights: FloatArray,
+    pairs: Pairs, batch: Batch, room: int, kept: int, functions: Functions, weights: FloatArray, gathered: FloatArray
 ) -> FloatArray:
-    """Σ_if w_mif dG_if/dR for the rows ``m`` of ``weights`` [rows, N, features]; [rows, N, 3]."""
-    n_rows, n_atoms, n2 = len(weights), len(species), len(g2_eta)
-    start4 = n2 * n_species
-    n4 = len(g4_eta) * len(g4_zeta) * len(g4_gamma)
-    result = np.zeros((n_rows, n_atoms, 3))
-    _, _, g2_slope = radial_parts(vectors, g2_eta, cutoff)
-    distances, g4, g4_slope = radial_parts(vectors, g4_eta, cutoff)
-    slopes = np.empty((n4, 3))
-    for i in range(n_atoms):
-        first = offsets[i]
-        by_vector = np.zeros((offsets[i + 1] - first, n_rows, 3))
-        for p in range(first, offsets[i + 1]):
-            for m in range(n_rows):
-                slope = 0.0
+    """Σ_if w_mif dG_if/dR (1/Å) for the rows ``m`` of ``weights`` [rows, N, features]; [rows, N, 3].
+
+    ``batch`` and ``kept`` are as :func:`features` left them; ``kept`` = −1 finds the triplets again.
+    ``gathered`` [rows, pairs, 4] is overwritten.
+    """
+    n_atoms, n_species, n2, n_rows = len(pairs.segments), functions.n_species, len(functions.g2_eta), len(weights)
+    gathered[:n_rows, : count_of(pairs)] = 0.0
+    for m in range(n_rows):
+        for i in range(n_atoms):
+            for kind in range(n_species):
                 for e in range(n2):
-                    slope += weights[m, i, species[second[p]] * n2 + e] * g2_slope[p, e]
-                for c in range(3):
-                    by_vector[p - first, m, c] += slope * vectors[p, c]
-            if n4 == 0 or distances[p] >= cutoff:
-                continue
-            for q in range(p + 1, offsets[i + 1]):
-                square = 0.0
-                for c in range(3):
-                    square += (vectors[q, c] - vectors[p, c]) ** 2
-                if distances[q] >= cutoff or square >= cutoff**2:
-                    continue
-                triplet_slopes(
-                    p, q, math.sqrt(square), distances, g4, g4_slope, cutoff, g4_eta, g4_zeta, g4_gamma, slopes
-                )
-                f = start4 + n4 * species_pair(species[second[p]], species[second[q]], n_species)
-                for m in range(n_rows):
-                    by_ij, by_ik, by_jk = 0.0, 0.0, 0.0
-                    for t in range(n4):
-                        weight = weights[m, i, f + t]
-                        by_ij += weight * slopes[t, 0]
-                        by_ik += weight * slopes[t, 1]
-                        by_jk += weight * slopes[t, 2]
-                    for c in range(3):
-                        across = by_jk * (vectors[q, c] - vectors[p, c])
-                        by_vector[p - first, m, c] += by_ij * vectors[p, c] - across
-                        by_vector[q - first, m, c] += by_ik * vectors[q, c] + across
-        for p in range(first, offsets[i + 1]):
+                    weight = weights[m, i, kind * n2 + e]
+                    for p in range(pairs.segments[i, kind], pairs.segments[i, kind + 1]):
+                        gathered[m, p, 0] += weight * pairs.slope2[e, p]
+    weights4 = weights[:, :, n2 * n_species :]
+    if kept >= 0:
+        for m in range(n_rows):
+            add_slopes(pairs, batch, kept, weights4[m], gathered[m])
+    task, p, n_tasks = 0, -1, n_atoms * n_species * (n_species + 1) // 2
+    while kept < 0 and task < n_tasks:
+        runs, task, p = fill(pairs, task, p, batch, room)
+        if runs > 0:
+            evaluate(pairs, batch, batch.runs[2, runs - 1], functions)
             for m in range(n_rows):
-                for c in range(3):
-                    result[m, second[p], c] += by_vector[p - first, m, c]
-                    result[m, i, c] -= by_vector[p - first, m, c]
+                add_slopes(pairs, batch, runs, weights4[m], gathered[m])
+    slopes: FloatArray = given_to_atoms(pairs, gathered, n_rows, functions.cutoff)
+    return slopes
+
+
+@compiled
+def add_slopes(pairs: Pairs, batch: Batch, runs: int, weights: FloatArray, gathered: FloatArray) -> None:
+    """Add the slopes of the first ``runs`` runs, with ``weights`` [N, features of G4], to ``gathered`` [pairs, 4]."""
+    n_eta, n_angular = len(batch.radial), len(batch.angular)
+    start = 0
+    for run in range(runs):
+        atom, block, stop = batch.runs[0, run], batch.runs[1, run], batch.runs[2, run]
+        slopes, value, bend = batch.work[:3, start:stop], batch.work[3, start:stop], batch.work[4, start:stop]
+        slopes[:] = 0.0
+        f = block * n_eta * n_angular
+        for e in range(n_eta):
+            value[:], bend[:] = 0.0, 0.0
+            for t in range(n_angular):
+                add_scaled(weights[atom, f], batch.angular[t, start:stop], value)
+                add_scaled(weights[atom, f], batch.bend[t, start:stop], bend)
+                f += 1
+            for side in range(3):
+                by, turn = batch.by[side, e, start:stop], batch.turn[side, e, start:stop]
+                add_side(value, by, bend, turn, slopes[side])
+        start = stop
+    scatter(pairs, batch.p[:start], batch.q[:start], batch.work, gathered, gathered)
+
+
+@compiled
+def add_scaled(factor: float, values: FloatArray, out: FloatArray) -> None:
+    """out += factor · values."""
+    for k in range(len(out)):
+        out[k] += factor * values[k]
+
+
+@compiled
+def add_side(value: FloatArray, by: FloatArray, bend: FloatArray, turn: FloatArray, out: FloatArray) -> None:
+    """out += value · by − bend · turn."""
+    for k in range(len(out)):
+        out[k] += value[k] * by[k] - bend[k] * turn[k]
+
+
+@compiled
+def scatter(pairs: Pairs, ps: IntArray, qs: IntArray, slopes: FloatArray, to_p: FloatArray, to_q: FloatArray) -> None:
+    """Add the slopes s_jk, s_ij + s_jk and s_ik + s_jk of triplets (rows of ``slopes``) to pairs, each [pairs, 4]."""
+    x, y, z = pairs.x, pairs.y, pairs.z
+    across, own_p, own_q = slopes[0], slopes[1], slopes[2]
+    k = 0
+    while k < len(ps):
+        p = ps[k]
+        x_p, y_p, z_p = x[p], y[p], z[p]
+        own, to_x, to_y, to_z = 0.0, 0.0, 0.0, 0.0
+        while k < len(ps) and ps[k] == p:
+            q, s = qs[k], across[k]
+            own += own_p[k]
+            to_x += s * x[q]
+            to_y += s * y[q]
+            to_z += s * z[q]
+            to_q[q, 0] += own_q[k]
+            to_q[q, 1] -= s * x_p
+            to_q[q, 2] -= s * y_p
+            to_q[q, 3] -= s * z_p
+            k += 1
+        to_p[p, 0] += own
+        to_p[p, 1] -= to_x
+        to_p[p, 2] -= to_y
+        to_p[p, 3] -= to_z
+
+
+@compiled
+def given_to_atoms(pairs: Pairs, gathered: FloatArray, n_rows: int, cutoff: float) -> FloatArray:
+    """Slopes (1/Å) by positions, [rows, N, 3], of what pairs have ``gathered`` [rows, pairs, 4]."""
+    result = np.zeros((n_rows, len(pairs.segments), 3))
+    for m in range(n_rows):
+        for p in range(count_of(pairs)):
+            i, j = pairs.first[p], pairs.second[p]
+            vector = (pairs.x[p], pairs.y[p], pairs.z[p])
+            for c in range(3):
+                slope = (gathered[m, p, 0] * vector[c] + gathered[m, p, 1 + c]) / cutoff
+                result[m, j, c] += slope
+                result[m, i, c] -= slope
     return result

@@ -13,6 +13,7 @@ from al_workflows.errors import InputError
 from al_workflows.neighbors import IntArray, Neighbors, find_neighbors
 from al_workflows.potential import network
 from al_workflows.potential.descriptor import Descriptor
+from al_workflows.potential.neighbor_cache import NeighborCache
 from al_workflows.potential.priors import Prior
 from al_workflows.potential.scaling import Scaling
 from al_workflows.potential.values import Prediction, TrainingMetrics
@@ -74,8 +75,11 @@ class Potential:
         """How far an atom sees, Å."""
         return neighbor_cutoff(self.descriptor, self.prior)
 
-    def predict(self, atoms: Atoms) -> Prediction:
+    def predict(self, atoms: Atoms, cache: NeighborCache | None = None) -> Prediction:
         """Energy, forces and their spread over the members; all NaN where a position is not finite.
+
+        With a ``cache`` that sees the same structure again and again, neighbours are seldom searched; the numbers are
+        the same.
 
         Raises
         ------
@@ -84,11 +88,12 @@ class Potential:
         """
         if not np.isfinite(atoms.positions).all():
             return Prediction(np.nan, np.full((len(atoms), 3), np.nan), np.nan, np.full(len(atoms), np.nan))
-        species, neighbors = self._surroundings(atoms)
-        features = self.scaling.apply(species, self.descriptor.features(species, neighbors))
-        energies, gradients = self._networks(species, features)
+        species = self._species(atoms)
+        neighbors = cache.find(atoms, self.cutoff) if cache else find_neighbors(atoms, self.cutoff)
+        surroundings = self.descriptor.surroundings(species, neighbors)
+        energies, gradients = self._networks(species, self.scaling.apply(species, surroundings.features))
         gradients /= self.scaling.width[species]
-        forces = -self.descriptor.contraction(species, neighbors, gradients)  # [members, N, 3]
+        forces = -surroundings.contraction(gradients)  # [members, N, 3]
         energy, force = self.reference.of(species) + float(energies.mean()), forces.mean(axis=0)
         if self.prior is not None:
             prior_energy, prior_forces = self.prior.energy_and_forces(atoms, species, neighbors)
@@ -104,6 +109,9 @@ class Potential:
         return self.scaling.apply(species, self.descriptor.features(species, neighbors)).ravel()
 
     def _surroundings(self, atoms: Atoms) -> tuple[IntArray, Neighbors]:
+        return self._species(atoms), find_neighbors(atoms, self.cutoff)
+
+    def _species(self, atoms: Atoms) -> IntArray:
         species = species_of(atoms, self.elements)
         if (species < 0).any():
             stranger = atoms.symbols[int(np.flatnonzero(species < 0)[0])]
@@ -111,7 +119,7 @@ class Potential:
                 f"the potential knows {', '.join(self.elements)} but the structure {atoms.symbols} holds {stranger}; "
                 f"train on a label with {stranger} first"
             )
-        return species, find_neighbors(atoms, self.cutoff)
+        return species
 
     def _networks(self, species: IntArray, features: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Energies eV [members] and their gradients by the scaled features [members, N, features]."""

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from al_workflows.neighbors import find_neighbors
-from al_workflows.potential import kernels
+from al_workflows.potential import descriptor as descriptor_module
+from al_workflows.potential import kernels, links, radial, triplets
 from al_workflows.potential.descriptor import Descriptor
 from al_workflows.potential.model import species_of
 from al_workflows.spec import DescriptorSpec
@@ -129,18 +130,69 @@ def test_features_fade_smoothly_at_the_cutoff() -> None:
 def test_compiled_and_plain_kernels_agree(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     descriptor, species, neighbors = prepare(STRUCTURES[name](), DescriptorSpec(cutoff=3.2, g2_eta=(0.1, 9.0)))
     weights = np.random.default_rng(0).normal(size=(2, len(species), descriptor.n_features))
-    compiled = [
-        descriptor.features(species, neighbors),
-        descriptor.jacobian(species, neighbors),
-        descriptor.contraction(species, neighbors, weights),
-    ]
-    for name in ("cosine_cutoff", "angular", "species_pair", "radial_parts", "triplet_slopes"):
-        monkeypatch.setattr(kernels, name, getattr(kernels, name).py_func)
-    arguments = descriptor._arguments(species, neighbors)
-    plain = [
-        kernels.features.py_func(*arguments),
-        kernels.jacobian.py_func(*arguments),
-        kernels.contraction.py_func(*arguments, weights),
-    ]
-    for one, other in zip(compiled, plain, strict=True):
+
+    def everything() -> list[np.ndarray]:
+        return [
+            descriptor.features(species, neighbors),
+            descriptor.contraction(species, neighbors, weights),
+            descriptor.jacobian(species, neighbors),
+        ]
+
+    compiled = everything()
+    for module in (radial, triplets, kernels, links, descriptor_module):
+        for name, value in list(vars(module).items()):
+            if hasattr(value, "py_func"):
+                monkeypatch.setattr(module, name, value.py_func)
+    for one, other in zip(compiled, everything(), strict=True):
         np.testing.assert_allclose(one, other, atol=1e-12)
+
+
+@pytest.mark.parametrize("eta", [1e-3, 0.05, 0.4, 1.2, 80.0, 1e4])
+def test_radial_functions_to_the_last_digits(eta: float) -> None:
+    squares = np.append(np.linspace(0.01, 1.0, 200), 1.5)
+    values, slopes = np.empty((1, len(squares))), np.empty((1, len(squares)))
+    work = np.empty((3, len(squares)))
+    radial.radial(squares, np.array([eta]), radial.series_of([eta]), work, values, slopes)
+    r = np.sqrt(squares)
+    wave = np.where(r < 1, 0.5 * (np.cos(np.pi * r) + 1), 0.0)
+    slope = np.where(r < 1, -0.5 * np.pi * np.sin(np.pi * r) / r, 0.0)
+    np.testing.assert_allclose(values[0], np.exp(-eta * squares) * wave, rtol=0, atol=2e-14)
+    np.testing.assert_allclose(slopes[0], np.exp(-eta * squares) * (slope - 2 * eta * wave), rtol=0, atol=2e-12)
+
+
+@pytest.mark.parametrize("name", ["slab", "three_metals", "small_cell"])
+def test_batches_of_triplets_add_up(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is found again in batches equals what is kept."""
+    descriptor, species, neighbors = prepare(STRUCTURES[name]())
+    weights = np.random.default_rng(0).normal(size=(2, len(species), descriptor.n_features))
+    at_once = descriptor.surroundings(species, neighbors)
+    expected = at_once.features, at_once.contraction(weights), descriptor.jacobian(species, neighbors)
+    assert at_once.kept > 0
+    monkeypatch.setattr(descriptor_module, "room_for", lambda pairs: int(np.diff(pairs.segments).sum(axis=1).max()))
+    batches = descriptor.surroundings(species, neighbors)
+    assert batches.kept == -1
+    found = batches.features, batches.contraction(weights), descriptor.jacobian(species, neighbors)
+    for one, other in zip(expected, found, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-11)
+
+
+def test_surroundings_outlive_other_structures() -> None:
+    """Scratch memory is shared: who comes back later gets the same bits."""
+    descriptor, species, neighbors = prepare(slab())
+    weights = np.random.default_rng(0).normal(size=(1, len(species), descriptor.n_features))
+    surroundings = descriptor.surroundings(species, neighbors)
+    at_once = surroundings.contraction(weights)
+    prepare(cluster())[0].features(*prepare(cluster())[1:])
+    np.testing.assert_array_equal(surroundings.contraction(weights), at_once)
+
+
+def test_links_hold_the_jacobian_of_atoms_that_see_each_other() -> None:
+    descriptor, species, neighbors = prepare(STRUCTURES["small_cell"]() * (3, 1, 1))
+    found = descriptor.links(species, neighbors)
+    assert (found.first != found.second).all()
+    assert len(np.unique(np.column_stack([found.first, found.second]), axis=0)) == len(found.first)
+    assert found.slopes.shape[1:] == (len(RICH.g2_eta) + 2 * 2 * 3 * 2, 3)
+    jacobian = descriptor.jacobian(species, neighbors)
+    for n in range(len(found.first)):
+        i, j = found.first[n], found.second[n]
+        np.testing.assert_array_equal(jacobian[i, descriptor.columns[species[j]], j], found.slopes[n])

@@ -173,6 +173,22 @@ def test_calculator(potential: Potential) -> None:
     assert atoms.get_potential_energy() < start
 
 
+def test_calculator_notices_every_change(potential: Potential) -> None:
+    atoms = slab()
+    atoms.calc = PotentialCalculator(potential)
+    atoms.get_forces()
+    assert not atoms.calc.check_state(atoms)
+    for name, change in {
+        "positions": lambda: atoms.positions.__setitem__((0, 0), np.nextafter(atoms.positions[0, 0], 9.0)),
+        "numbers": lambda: atoms.numbers.__setitem__(0, 6),
+        "cell": lambda: atoms.set_cell(atoms.cell.array * 1.001),
+        "pbc": lambda: setattr(atoms, "pbc", False),
+    }.items():
+        change()
+        assert atoms.calc.check_state(atoms) == [name]
+        np.testing.assert_array_equal(atoms.get_forces(), potential.predict(atoms).forces)
+
+
 def test_import_leaves_torch_alone() -> None:
     command = "import sys, al_workflows.potential; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", command], check=False).returncode == 0
