@@ -1,4 +1,4 @@
-"""Which basin a relaxation has ended in, by its number of negative modes, its energy and its atoms' environments.
+"""Which basin a relaxation has ended in, by whether it has negative modes, its energy and its atoms' environments.
 
 Two ends relaxed to 0.03 eV/Å can be some meV apart in one flat basin, and a start's rattle can take an adsorbate to the
 next of equivalent sites. So an end without negative modes is first relaxed further on the parent (not counted), and two
@@ -81,8 +81,8 @@ def difference(one: Atoms, other: Atoms) -> float:
 
 
 def same_basin(one: Ground, other: Ground) -> bool:
-    """Whether two ends are of one basin (or at one stationary point, if they have negative modes)."""
-    if one.negative_modes != other.negative_modes or abs(one.energy - other.energy) > SAME_ENERGY:
+    """Whether two ends are of one basin, or near one saddle, some modes of which may be about the tolerance."""
+    if bool(one.negative_modes) != bool(other.negative_modes) or abs(one.energy - other.energy) > SAME_ENERGY:
         return False
     return difference(one.atoms, other.atoms) <= SAME_DISTANCES
 

@@ -73,7 +73,7 @@ class SecondsRow:
     system: str
     method: str
     total: Annotated[float, Column("all but the parent, s", 1)]
-    steps: Annotated[dict[str, float], Column("by step, s")]
+    steps: Annotated[dict[str, float], Column("by step, s", 2)]
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ _CALLS_NOTES = (
 _ENDS_NOTES = (
     "Basins are lettered by energy within a system; *: a stationary point with negative modes of the parent's Hessian "
     f"(finite differences over the free coordinates, eigenvalues below −{TOLERANCE:g} eV/Å²).",
-    "Two ends are of one basin if they have the same number of negative modes, the energies of the bottoms that they "
+    "Two ends are of one basin if neither or both have negative modes, the energies of the bottoms that they "
     f"run down to on the parent (not counted) are within {1000 * SAME_ENERGY:g} meV, and every atom's distances to its "
     f"{NEIGHBOURS} nearest others agree to {SAME_DISTANCES:g} Å, atoms matched best. An end with negative modes is "
     "compared as it is.",
@@ -238,7 +238,7 @@ def _ends(group: Sequence[Judged]) -> EndsRow:
 
 def _seconds(group: Sequence[Judged]) -> SecondsRow:
     steps = list(dict.fromkeys(step for one in group for step in one.seconds))
-    by_step = {step: round(float(median(one.seconds.get(step, 0.0) for one in group)), 2) for step in steps}
+    by_step = {step: float(median(one.seconds.get(step, 0.0) for one in group)) for step in steps}
     own = [sum(spent for step, spent in one.seconds.items() if step != "parent") for one in group]
     return SecondsRow(group[0].system, group[0].method, float(median(own)), by_step)
 

@@ -79,3 +79,8 @@ def test_basins_are_numbered_by_energy() -> None:
     assert numbers[0] == numbers[2] > numbers[1]
     assert sorted(set(numbers)) == [0, 1, 2, 3]
     assert basins([]) == []
+
+
+def test_a_mode_about_the_tolerance_makes_no_other_saddle() -> None:
+    assert same_basin(ground(0.3, negative_modes=1), ground(0.3, negative_modes=2))
+    assert not same_basin(ground(0.3, negative_modes=1), ground(0.3))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import time
 from pathlib import Path
 
 import pytest
 
-from tests.launchpad.test_bad_input import alflow, refusal
+from tests.launchpad.test_bad_input import ALFLOW, alflow, refusal
 
 
 def test_peers_alone_on_one_start(tmp_path: Path) -> None:
@@ -24,6 +26,39 @@ def test_peers_alone_on_one_start(tmp_path: Path) -> None:
     assert again.returncode == 0
     assert "seed 0" not in again.stdout  # nothing was made anew
     assert again.stdout in done.stdout
+
+
+def test_a_killed_command_goes_on_where_it_was(tmp_path: Path) -> None:
+    words = ("benchmark", "relax", "--seeds", "40", "--peers", "BFGS", "--variants", "none", "-o", "out", "--jobs", "2")
+    begun = subprocess.Popen([ALFLOW, *words], cwd=tmp_path, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    assert begun.stdout is not None
+    assert "converged" in begun.stdout.readline()
+    workers = children(begun.pid)
+    begun.kill()
+    begun.communicate()
+    assert workers
+    assert not wait_for_end(workers)
+    kept = {path.name for path in (tmp_path / "out" / "cache").glob("paper-*.json")}
+    assert 0 < len(kept) < 40
+    done = alflow(*words, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert sum("  seed " in line for line in done.stdout.splitlines()) == 40 - len(kept)
+    assert kept < {path.name for path in (tmp_path / "out" / "cache").iterdir()}
+    assert len(json.loads((tmp_path / "out" / "relax.json").read_text())["runs"]) == 40
+
+
+def children(pid: int) -> list[int]:
+    text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    return [int(child) for child in text.split()]
+
+
+def wait_for_end(pids: list[int]) -> list[int]:
+    """Those that are still there after a while."""
+    for _ in range(100):
+        pids = [pid for pid in pids if Path(f"/proc/{pid}").exists()]
+        if pids:
+            time.sleep(0.1)
+    return pids
 
 
 @pytest.mark.parametrize(
