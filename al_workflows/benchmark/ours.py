@@ -53,7 +53,4 @@ def relax_by_learning(spec: RunSpec, start: Atoms, parent: Calculator) -> Trial:
 
 def _end(result: RunResult, counted: Counting) -> int | None:
     """The place of the run's answer among the counted geometries."""
-    if result.answer is None:
-        return None
-    answer = result.answer.atoms.positions
-    return next(k for k, image in enumerate(counted.images) if (image.positions == answer).all())
+    return None if result.answer is None else counted.place_of(result.answer.atoms)

@@ -77,6 +77,10 @@ class Counting(Calculator):  # type: ignore[misc]  # ase is untyped
         """Distinct geometries computed."""
         return len(self.energies)
 
+    def place_of(self, atoms: Atoms) -> int:
+        """The index of a computed geometry in the order of computation."""
+        return list(self._known).index(structure_key(atoms))
+
     def calculate(self, atoms: Atoms, properties: list[str], system_changes: list[str]) -> None:
         """See ASE."""
         super().calculate(atoms, properties, system_changes)

@@ -116,7 +116,7 @@ def shown(value: Any, digits: int | None = None) -> str:
     if isinstance(value, float):
         if not math.isfinite(value):
             return "?" if math.isnan(value) else "∞" if value > 0 else "−∞"
-        return f"{value:g}" if digits is None else f"{value:.{digits}f}"
+        return f"{value:g}" if digits is None else f"{round(value, digits) + 0.0:.{digits}f}"  # no -0.0
     return str(value).replace("|", "\\|")
 
 

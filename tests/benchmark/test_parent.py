@@ -30,6 +30,7 @@ def test_a_geometry_counts_once_however_often_it_is_asked_for() -> None:
     atoms.positions[-1, 2] -= 0.1  # back again, but for the last digits
     assert atoms.get_forces(apply_constraint=False) == pytest.approx(first, abs=1e-12)
     assert counted.calls == 2
+    assert counted.place_of(atoms) == 0
     assert [image.positions[-1, 2] for image in counted.images] == pytest.approx([2.0, 2.1] + slab(0).positions[-1, 2])
 
 

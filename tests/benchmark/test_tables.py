@@ -45,6 +45,7 @@ def test_cells() -> None:
         *("yes", "no", "3", "x", "1.5e-07", "?", "a 0.5, b 1"),
     ]
     assert shown(2, 1) == "2"
+    assert shown(-0.04, 1) == "0.0"
     assert shown((1.25, 2.0), 1) == "1.2 2.0"
 
 
