@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import (
+    Discriminator,
     Field,
     PositiveFloat,
     PositiveInt,
@@ -80,7 +81,7 @@ class PaperTrainingSpec(Strict):
 TrainingSpec = Annotated[FitSpec | PaperTrainingSpec, Field(discriminator="kind")]
 
 
-class PotentialSpec(Strict):
+class NetworkPotentialSpec(Strict):
     """Per-element networks on symmetry functions, learning the difference between DFT and a prior."""
 
     kind: Literal["behler_parrinello"] = "behler_parrinello"
@@ -89,6 +90,35 @@ class PotentialSpec(Strict):
     members: int = Field(3, ge=1, le=50, description="networks of the ensemble; 1 gives no uncertainty")
     prior: PriorSpec = MorsePriorSpec()
     training: TrainingSpec = FitSpec()
+
+
+class GaussianProcessSpec(Strict):
+    """A Gaussian process on the same symmetry functions and prior: one wide layer of fixed random features per element,
+    whose output weights are solved for."""
+
+    kind: Literal["gaussian_process"] = "gaussian_process"
+    descriptor: DescriptorSpec = DescriptorSpec()
+    features: int = Field(1000, ge=10, le=20000, description="random features per element")
+    length_scale: PositiveFloat = Field(
+        1.2, description="of the kernel, per square root of the number of scaled symmetry functions"
+    )
+    members: int = Field(8, ge=1, le=200, description="samples of the posterior; 1 gives the mean and no uncertainty")
+    sigma_forces: PositiveFloat = Field(0.01, description="noise of the labels' forces that is allowed, eV/Å")
+    sigma_energy: PositiveFloat = Field(0.003, description="noise of the labels' energies that is allowed, eV")
+    prior: PriorSpec = MorsePriorSpec()
+
+
+def _potential_kind(value: Any) -> str | None:
+    """``kind``; without it the one that has the keys given, and else the default."""
+    if not isinstance(value, dict):
+        return getattr(value, "kind", None)
+    return value.get("kind") or ("behler_parrinello" if value.keys() & {"hidden", "training"} else "gaussian_process")
+
+
+PotentialSpec = Annotated[
+    Annotated[GaussianProcessSpec, Tag("gaussian_process")] | Annotated[NetworkPotentialSpec, Tag("behler_parrinello")],
+    Discriminator(_potential_kind),
+]
 
 
 # --- simulation, query, termination -----------------------------------------------------------------------------
@@ -219,7 +249,7 @@ class RunSpec(Strict):
     seed: int = Field(0, ge=0, lt=2**32, description="of all that is random; the same seed gives the same numbers")
     structure: Path = Field(description="the start, in any format that ASE reads; relative to this file")
     simulation: SimulationSpec
-    potential: PotentialSpec = PotentialSpec()
+    potential: PotentialSpec = GaussianProcessSpec()
     query: QuerySpec = FinalQuerySpec()
     termination: TerminationSpec = TerminationSpec()
     dft: DftSpec

@@ -1,4 +1,4 @@
-"""Machine-learned potentials: Behler-Parrinello ensembles that learn what a Morse prior leaves."""
+"""Machine-learned potentials: Gaussian processes and networks that learn what a prior leaves."""
 
 from al_workflows.potential.calculator import PotentialCalculator
 from al_workflows.potential.checkpoint import dump, load

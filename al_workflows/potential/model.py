@@ -1,9 +1,9 @@
-"""A trained potential: prior, descriptor, ensemble of networks, and the reference that energies are counted from."""
+"""A trained potential: prior, descriptor, what was fitted on it, and the reference that energies are counted from."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 from ase import Atoms
@@ -11,7 +11,6 @@ from ase.data import atomic_numbers
 
 from al_workflows.errors import InputError
 from al_workflows.neighbors import IntArray, Neighbors, find_neighbors
-from al_workflows.potential import network
 from al_workflows.potential.descriptor import Descriptor
 from al_workflows.potential.neighbor_cache import NeighborCache
 from al_workflows.potential.priors import Prior
@@ -39,6 +38,22 @@ class Reference:
         return self.energy + float(surplus @ self.element_energies)
 
 
+class Regressor(Protocol):
+    """What is fitted to the features: an ensemble whose mean is the answer and whose spread is its uncertainty."""
+
+    @property
+    def n_members(self) -> int:
+        """Size of the ensemble; 1 gives no spread."""
+        ...
+
+    def outputs(self, species: IntArray, features: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Energies of the structure (eV, [members]) and their gradients by the features [members, N, F].
+
+        ``species`` [N]; ``features`` [N, F], scaled.
+        """
+        ...
+
+
 def species_of(atoms: Atoms, elements: tuple[str, ...]) -> IntArray:
     """Index in ``elements`` of every atom; -1 for an element that is not there."""
     lookup = np.full(len(atomic_numbers), -1, dtype=np.int64)
@@ -50,25 +65,18 @@ def species_of(atoms: Atoms, elements: tuple[str, ...]) -> IntArray:
 
 @dataclass(frozen=True, eq=False)
 class Potential:
-    """Energies and forces of an ensemble trained by :func:`al_workflows.potential.train_potential`.
+    """Energies and forces from what :func:`al_workflows.potential.train_potential` has fitted.
 
-    ``parameters`` [members, parameters of one member] are laid out by ``layout``; ``prior`` is None where the
-    networks carry the whole energy.
+    ``regressor`` gives the energy of scaled features; ``prior`` is None where it carries the whole energy.
     """
 
     elements: tuple[str, ...]
     descriptor: Descriptor
     scaling: Scaling
-    layout: network.Layout
-    parameters: FloatArray
+    regressor: Regressor
     prior: Prior | None
     reference: Reference
     metrics: TrainingMetrics
-
-    @cached_property
-    def _layers(self) -> list[network.Layers]:
-        layers = [self.layout.layers(self.parameters, kind) for kind in range(len(self.elements))]
-        return [[(np.ascontiguousarray(w), np.ascontiguousarray(b)) for w, b in layer] for layer in layers]
 
     @property
     def cutoff(self) -> float:
@@ -91,14 +99,14 @@ class Potential:
         species = self._species(atoms)
         neighbors = cache.find(atoms, self.cutoff) if cache else find_neighbors(atoms, self.cutoff)
         surroundings = self.descriptor.surroundings(species, neighbors)
-        energies, gradients = self._networks(species, self.scaling.apply(species, surroundings.features))
+        energies, gradients = self.regressor.outputs(species, self.scaling.apply(species, surroundings.features))
         gradients /= self.scaling.width[species]
         forces = -surroundings.contraction(gradients)  # [members, N, 3]
         energy, force = self.reference.of(species) + float(energies.mean()), forces.mean(axis=0)
         if self.prior is not None:
             prior_energy, prior_forces = self.prior.energy_and_forces(atoms, species, neighbors)
             energy, force = energy + prior_energy, force + prior_forces
-        if len(self.parameters) == 1:
+        if self.regressor.n_members == 1:
             return Prediction(energy, force, 0.0, np.zeros(len(atoms)))
         spread = np.sqrt(forces.var(axis=0, ddof=1).sum(axis=-1))
         return Prediction(energy, force, float(energies.std(ddof=1)), spread)
@@ -120,19 +128,6 @@ class Potential:
                 f"train on a label with {stranger} first"
             )
         return species
-
-    def _networks(self, species: IntArray, features: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Energies eV [members] and their gradients by the scaled features [members, N, features]."""
-        energies = np.zeros(len(self.parameters))
-        gradients = np.empty((len(self.parameters), *features.shape))
-        for kind, layers in enumerate(self._layers):
-            where = np.flatnonzero(species == kind)
-            if len(where) == 0:
-                continue
-            values = network.activations(layers, features[where])
-            energies += network.energies(layers, values).sum(axis=-1)
-            gradients[:, where] = network.feature_gradient(layers, values)
-        return energies, gradients
 
 
 def neighbor_cutoff(descriptor: Descriptor, prior: Prior | None) -> float:

@@ -1,0 +1,43 @@
+"""An ensemble of per-element networks over scaled features."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from al_workflows.neighbors import IntArray
+from al_workflows.potential import network
+from al_workflows.records import FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class NetworkEnsemble:
+    """``parameters`` [members, parameters of one member], laid out by ``layout``."""
+
+    layout: network.Layout
+    parameters: FloatArray
+
+    @property
+    def n_members(self) -> int:
+        """Number of networks per element."""
+        return len(self.parameters)
+
+    @cached_property
+    def _layers(self) -> list[network.Layers]:
+        layers = [self.layout.layers(self.parameters, kind) for kind in range(self.layout.n_species)]
+        return [[(np.ascontiguousarray(w), np.ascontiguousarray(b)) for w, b in layer] for layer in layers]
+
+    def outputs(self, species: IntArray, features: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """See :class:`~al_workflows.potential.model.Regressor`."""
+        energies = np.zeros(self.n_members)
+        gradients = np.empty((self.n_members, *features.shape))
+        for kind, layers in enumerate(self._layers):
+            where = np.flatnonzero(species == kind)
+            if len(where) == 0:
+                continue
+            values = network.activations(layers, features[where])
+            energies += network.energies(layers, values).sum(axis=-1)
+            gradients[:, where] = network.feature_gradient(layers, values)
+        return energies, gradients

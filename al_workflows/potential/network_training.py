@@ -1,0 +1,152 @@
+"""Training of the ensemble of networks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
+
+from al_workflows.potential import least_squares, scaling
+from al_workflows.potential.descriptor import Descriptor
+from al_workflows.potential.ensemble import NetworkEnsemble
+from al_workflows.potential.model import Potential
+from al_workflows.potential.network import Layout
+from al_workflows.potential.paper_training import paper_fit, paper_weights
+from al_workflows.potential.prepare import Prepared, prepare
+from al_workflows.potential.problem import Problem, Target, stack
+from al_workflows.potential.values import Image, TrainingMetrics
+from al_workflows.records import FloatArray
+from al_workflows.spec import FitSpec, NetworkPotentialSpec, PaperTrainingSpec
+
+#: width of the first weights, times 1/√fan_in
+GAIN = 0.5
+
+
+def train_networks(
+    images: Sequence[Image],
+    spec: NetworkPotentialSpec,
+    *,
+    seed: int | Sequence[int],
+    previous: Potential | None = None,
+) -> Potential:
+    """An ensemble of networks trained on ``images``, the same for the same ``seed``.
+
+    ``previous`` gives the weights to start from where ``spec`` asks for a warm start and its shape fits.
+
+    Raises
+    ------
+    TrainingError
+        There is no image, or one that cannot be learned from.
+    InputError
+        The prior lacks an element.
+    """
+    cloud_rng, *member_rngs = (
+        np.random.default_rng(stream) for stream in np.random.SeedSequence(seed).spawn(1 + spec.members)
+    )
+    data = prepare(images, spec, cloud_rng)
+    layout = Layout(len(data.elements), (data.descriptor.n_features, *spec.hidden, 1))
+    problem = _problem(layout, data, spec)
+    starts = warm_starts(previous, spec, data.elements, data.descriptor, layout, data.scale)
+    fits = []
+    for member, rng in enumerate(member_rngs):
+        seen = _resampled(problem, member, rng)
+        start = starts[member] if starts is not None else layout.initial(rng, GAIN)
+        fits.append(_fit(seen, start, spec))
+    parameters = np.array([fit.parameters for fit in fits])
+    metrics = _metrics(problem, parameters, fits, spec)
+    return data.potential(NetworkEnsemble(layout, parameters), metrics)
+
+
+def _problem(layout: Layout, data: Prepared, spec: NetworkPotentialSpec) -> Problem:
+    targets = [
+        Target(sample.species, *data.inputs(n), data.energies[n], data.forces[n])
+        for n, sample in enumerate(data.samples)
+    ]
+    if isinstance(spec.training, PaperTrainingSpec):
+        n_atoms = np.array([len(sample.species) for sample in data.samples], dtype=float)
+        energy_weights, force_weights = paper_weights(n_atoms, spec.training.force_coefficient)
+    else:
+        energy_weights = 1.0 / (data.noise * spec.training.sigma_energy)
+        force_weights = 1.0 / (data.noise * spec.training.sigma_forces)
+    return Problem(layout, stack(targets), energy_weights, force_weights)
+
+
+def _resampled(problem: Problem, member: int, rng: np.random.Generator) -> Problem:
+    """``problem`` as ``member`` sees it: the first sees every image alike, the others at random weights.
+
+    A bootstrap that draws images may leave out the newest of a handful, on which the next cycle depends: weights
+    between ½ and 3/2 leave none out.
+    """
+    if member == 0:
+        return problem
+    shares = np.sqrt(rng.uniform(0.5, 1.5, len(problem.energy_weights)))
+    return Problem(problem.layout, problem.blocks, problem.energy_weights * shares, problem.force_weights * shares)
+
+
+def _fit(problem: Problem, start: FloatArray, spec: NetworkPotentialSpec) -> least_squares.Fit:
+    training = spec.training
+    if isinstance(training, PaperTrainingSpec):
+        return paper_fit(problem, start, training)
+    if trainer_name(problem, spec) == "levenberg_marquardt":
+        most = training.max_iterations or least_squares.DUAL_ITERATIONS
+        return least_squares.levenberg_marquardt(problem, start, most)
+    return least_squares.lbfgs(problem, start, training.max_iterations or least_squares.LBFGS_ITERATIONS)
+
+
+def trainer_name(problem: Problem, spec: NetworkPotentialSpec) -> str:
+    """The trainer that ``spec`` asks for; ``auto`` decides by the number of residuals."""
+    if not isinstance(spec.training, FitSpec) or spec.training.kind != "auto":
+        return spec.training.kind
+    return "levenberg_marquardt" if problem.n_residuals <= least_squares.MOST_DUAL_RESIDUALS else "lbfgs"
+
+
+def warm_starts(
+    previous: Potential | None,
+    spec: NetworkPotentialSpec,
+    elements: tuple[str, ...],
+    descriptor: Descriptor,
+    layout: Layout,
+    scale: scaling.Scaling,
+) -> FloatArray | None:
+    """Weights of ``previous``, its first layer adapted to the new scaling so that its energies stay; or None."""
+    if not isinstance(spec.training, FitSpec) or not spec.training.warm_start:
+        return None
+    if previous is None or not isinstance(previous.regressor, NetworkEnsemble):
+        return None
+    ensemble = previous.regressor
+    if (previous.elements, previous.descriptor, ensemble.layout) != (elements, descriptor, layout):
+        return None
+    if ensemble.n_members != spec.members:
+        return None
+    parameters = ensemble.parameters.copy()
+    for kind in range(len(elements)):
+        weights, biases = layout.layers(parameters, kind)[0]
+        old, new = previous.scaling, scale
+        biases += ((new.center[kind] - old.center[kind]) / old.width[kind]) @ weights
+        weights *= (new.width[kind] / old.width[kind])[:, None]
+    return parameters
+
+
+def _metrics(
+    problem: Problem, parameters: FloatArray, fits: Sequence[least_squares.Fit], spec: NetworkPotentialSpec
+) -> TrainingMetrics:
+    energy_errors, force_errors, left = [], [], []
+    for block in problem.blocks:
+        members = list(map(partial(problem.errors, block=block), parameters))
+        energy_errors.append(np.mean([energy for energy, _ in members], axis=0))
+        force_errors.append(np.mean([forces for _, forces in members], axis=0).ravel())
+        left.append(block.forces.ravel())
+    energies, forces, prior_left = (np.concatenate(parts) for parts in (energy_errors, force_errors, left))
+    return TrainingMetrics(
+        n_images=len(energies),
+        n_members=len(parameters),
+        trainer=trainer_name(problem, spec),
+        iterations=max(fit.iterations for fit in fits),
+        reached=all(fit.reached for fit in fits),
+        energy_mae=float(np.abs(energies).mean()),
+        force_mae=float(np.abs(forces).mean()),
+        force_rmse=float(np.sqrt(np.mean(forces**2))),
+        force_max_error=float(np.linalg.norm(forces.reshape(-1, 3), axis=1).max()),
+        prior_force_rmse=float(np.sqrt(np.mean(prior_left**2))),
+    )
