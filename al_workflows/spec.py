@@ -93,8 +93,8 @@ class NetworkPotentialSpec(Strict):
 
 
 class GaussianProcessSpec(Strict):
-    """A Gaussian process on the same symmetry functions and prior: one wide layer of fixed random features per element,
-    whose output weights are solved for."""
+    """A Gaussian process on symmetry functions, learning the difference between DFT and a prior: one wide layer of
+    fixed random features per element, whose output weights are solved for."""
 
     kind: Literal["gaussian_process"] = "gaussian_process"
     descriptor: DescriptorSpec = DescriptorSpec()
@@ -109,10 +109,10 @@ class GaussianProcessSpec(Strict):
 
 
 def _potential_kind(value: Any) -> str | None:
-    """``kind``; without it the one that has the keys given, and else the default."""
-    if not isinstance(value, dict):
-        return getattr(value, "kind", None)
-    return value.get("kind") or ("behler_parrinello" if value.keys() & {"hidden", "training"} else "gaussian_process")
+    """``kind``, or the default."""
+    if isinstance(value, dict):
+        return value.get("kind", "behler_parrinello")
+    return getattr(value, "kind", None)
 
 
 PotentialSpec = Annotated[
@@ -249,7 +249,7 @@ class RunSpec(Strict):
     seed: int = Field(0, ge=0, lt=2**32, description="of all that is random; the same seed gives the same numbers")
     structure: Path = Field(description="the start, in any format that ASE reads; relative to this file")
     simulation: SimulationSpec
-    potential: PotentialSpec = GaussianProcessSpec()
+    potential: PotentialSpec = NetworkPotentialSpec()
     query: QuerySpec = FinalQuerySpec()
     termination: TerminationSpec = TerminationSpec()
     dft: DftSpec

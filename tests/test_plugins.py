@@ -16,7 +16,7 @@ from al_workflows.errors import InputError
 from al_workflows.plugins import PriorPlugin
 from al_workflows.potential import Image, PotentialCalculator, dump, load, train_potential
 from al_workflows.records import VerdictKind
-from al_workflows.spec import PotentialSpec
+from al_workflows.spec import NetworkPotentialSpec
 from tests.builders import label, run_spec, slab
 from tests.launchpad.test_bad_input import ALFLOW
 
@@ -69,7 +69,7 @@ def test_a_prior_corrects_and_survives_the_checkpoint() -> None:
     one = label(atoms)
     assert one.energy is not None
     assert one.forces is not None
-    spec = PotentialSpec.model_validate({"prior": {"kind": "springs", "reach": 2.6}, "members": 1})
+    spec = NetworkPotentialSpec.model_validate({"prior": {"kind": "springs", "reach": 2.6}, "members": 1})
     potential = train_potential([Image(atoms, one.energy, one.forces)], spec, seed=0)
     moved = slab(1.3, seed=4)
     again = load(dump(potential))

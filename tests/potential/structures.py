@@ -8,7 +8,7 @@ from ase.build import add_adsorbate, bulk, fcc100, fcc111, molecule
 from ase.calculators.emt import EMT
 
 from al_workflows.potential import Image
-from al_workflows.spec import PotentialSpec
+from al_workflows.spec import NetworkPotentialSpec
 
 
 def rattled(atoms: Atoms, seed: int, width: float = 0.08) -> Atoms:
@@ -74,10 +74,10 @@ def made_up(atoms: Atoms, seed: int = 0) -> Image:
     return Image(atoms, -3.0 * len(atoms) + seed, forces)
 
 
-def quick(**changes: object) -> PotentialSpec:
+def quick(**changes: object) -> NetworkPotentialSpec:
     """A small potential that trains in a blink."""
     defaults = {"hidden": (6, 6), "members": 2, "training": {"kind": "levenberg_marquardt", "max_iterations": 15}}
-    return PotentialSpec.model_validate(defaults | changes)
+    return NetworkPotentialSpec.model_validate(defaults | changes)
 
 
 def numerical_forces(energy: object, atoms: Atoms, step: float = 1e-4) -> np.ndarray:

@@ -17,6 +17,9 @@ from scipy.spatial.transform import Rotation
 
 from al_workflows.errors import InputError
 from al_workflows.potential import Image, Potential, PotentialCalculator, TrainingMetrics, dump, load, train_potential
+from al_workflows.potential.ensemble import NetworkEnsemble
+from al_workflows.potential.gaussian_process.model import GaussianProcess
+from al_workflows.spec import GaussianProcessSpec
 from tests.potential.structures import (
     STRUCTURES,
     cluster,
@@ -36,9 +39,32 @@ PRIORS = {
 }
 
 
-@pytest.fixture(scope="module")
-def potential() -> Potential:
-    return train_potential(emt_images(3), quick(members=3), seed=1)
+KINDS = {"networks": quick(members=3), "gaussian_process": GaussianProcessSpec(features=60, members=3)}
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def potential(request: pytest.FixtureRequest) -> Potential:
+    return train_potential(emt_images(3), KINDS[request.param], seed=1)
+
+
+def with_member(potential: Potential, n: int) -> Potential:
+    """``potential`` with the ``n``-th member alone."""
+    match potential.regressor:
+        case NetworkEnsemble() as networks:
+            return dataclasses.replace(potential, regressor=NetworkEnsemble(networks.layout, networks.parameters[[n]]))
+        case GaussianProcess() as process:
+            alone = GaussianProcess(process.features, process.weights[[n]], process.offsets[[n]])
+            return dataclasses.replace(potential, regressor=alone)
+    raise AssertionError
+
+
+@pytest.mark.parametrize("name", STRUCTURES)
+def test_forces_of_the_process_are_the_gradient_of_its_energy(name: str) -> None:
+    atoms = STRUCTURES[name]()
+    images = [made_up(atoms), made_up(rattled(atoms, 7), 1)]
+    potential = train_potential(images, KINDS["gaussian_process"], seed=0)
+    expected = numerical_forces(lambda moved: potential.predict(moved).energy, atoms)
+    np.testing.assert_allclose(potential.predict(atoms).forces, expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", STRUCTURES)
@@ -85,7 +111,7 @@ def test_invariant_under_rotation_translation_permutation(seed: int, potential: 
 
 def test_spread_is_that_of_the_members(potential: Potential) -> None:
     atoms = rattled(slab(), 99, 0.2)
-    members = [dataclasses.replace(potential, parameters=potential.parameters[[n]]) for n in range(3)]
+    members = [with_member(potential, n) for n in range(3)]
     single = [member.predict(atoms) for member in members]
     forces = np.array([prediction.forces for prediction in single])
     prediction = potential.predict(atoms)

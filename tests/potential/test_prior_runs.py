@@ -27,7 +27,7 @@ from al_workflows.potential.priors.morse_fit import PriorSample
 from al_workflows.potential.priors.repulsive import RepulsivePrior
 from al_workflows.potential.priors.sums import SumPrior
 from al_workflows.records import Label, Request, VerdictKind
-from al_workflows.spec import MorsePriorSpec, PotentialSpec
+from al_workflows.spec import MorsePriorSpec, NetworkPotentialSpec
 from tests.builders import run_spec
 from tests.builders import slab as oxygen_on_copper
 from tests.potential.structures import made_up, quick, rattled, slab
@@ -42,7 +42,7 @@ MISSING = ["estimate", "repulsive"]
 
 
 def spec_of(prior: dict[str, Any]) -> Any:
-    return PotentialSpec.model_validate({"prior": prior}).prior
+    return NetworkPotentialSpec.model_validate({"prior": prior}).prior
 
 
 def samples_of(prior: Prior, count: int) -> list[PriorSample]:

@@ -10,14 +10,14 @@ from ase import Atoms
 
 from al_workflows.errors import InputError, TrainingError
 from al_workflows.neighbors import find_neighbors
-from al_workflows.potential import Image, dump, least_squares, train_potential, training
+from al_workflows.potential import Image, dump, least_squares, network_training, train_potential
 from al_workflows.potential.descriptor import Descriptor
 from al_workflows.potential.model import species_of
 from al_workflows.potential.network import Layout
 from al_workflows.potential.paper_training import paper_fit, paper_weights
 from al_workflows.potential.problem import Problem, Target, stack
 from al_workflows.potential.scaling import Scaling, contact_features, fit_scaling, rattled_features
-from al_workflows.spec import DescriptorSpec, PaperTrainingSpec, PotentialSpec
+from al_workflows.spec import DescriptorSpec, NetworkPotentialSpec, PaperTrainingSpec
 from tests.potential.structures import cluster, emt_image, emt_images, made_up, quick, rattled, slab, three_metals
 
 
@@ -82,7 +82,7 @@ def test_auto_chooses_by_size(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_generalises_to_a_neighbouring_structure() -> None:
-    potential = train_potential(emt_images(6), PotentialSpec(members=1), seed=0)
+    potential = train_potential(emt_images(6), NetworkPotentialSpec(members=1), seed=0)
     fresh = emt_image(rattled(slab(), 77))
     errors = potential.predict(fresh.atoms).forces - fresh.forces
     assert np.abs(errors).mean() < 0.25 * np.abs(fresh.forces).mean()
@@ -193,10 +193,12 @@ def test_warm_start_keeps_the_function_under_a_new_scaling() -> None:
     spec = quick(training={"kind": "lbfgs", "warm_start": True, "max_iterations": 20})
     first = train_potential(emt_images(2), spec, seed=0)
     scale = Scaling(first.scaling.center + 0.3, first.scaling.width * 1.7)
-    shared = (first.elements, first.descriptor, first.layout)
-    parameters = training.warm_starts(first, spec, *shared, scale)
+    shared = (first.elements, first.descriptor, first.regressor.layout)
+    parameters = network_training.warm_starts(first, spec, *shared, scale)
     assert parameters is not None
-    again = dataclasses.replace(first, parameters=parameters, scaling=scale)
+    again = dataclasses.replace(
+        first, regressor=dataclasses.replace(first.regressor, parameters=parameters), scaling=scale
+    )
     atoms = rattled(slab(), 50)
     np.testing.assert_allclose(again.predict(atoms).forces, first.predict(atoms).forces, atol=1e-10)
 
@@ -208,7 +210,7 @@ def test_warm_start_has_little_left_to_do() -> None:
     again = train_potential(images, spec, seed=0, previous=first)
     assert first.metrics.reached
     assert again.metrics.iterations == 0
-    np.testing.assert_allclose(again.parameters, first.parameters, atol=1e-12)
+    np.testing.assert_allclose(again.regressor.parameters, first.regressor.parameters, atol=1e-12)
 
 
 def test_warm_start_falls_back_where_it_does_not_fit() -> None:
