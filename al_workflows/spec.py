@@ -110,9 +110,10 @@ class GaussianProcessSpec(Strict):
 
 def _potential_kind(value: Any) -> str | None:
     """``kind``, or the default."""
-    if isinstance(value, dict):
-        return value.get("kind", "behler_parrinello")
-    return getattr(value, "kind", None)
+    kind: str | None = (
+        value.get("kind", "behler_parrinello") if isinstance(value, dict) else getattr(value, "kind", None)
+    )
+    return kind
 
 
 PotentialSpec = Annotated[
