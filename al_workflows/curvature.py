@@ -27,8 +27,11 @@ AMPLITUDE = 0.15
 #: eV/Å²: a curvature above minus this is not called negative: it may be noise, of DFT's forces or of the model's fit,
 #: and over an amplitude it is worth half a meV
 TOLERANCE = 0.05
-#: a direction of which more than this lies in those that DFT has judged is none that DFT has to be asked about
-SAME = 0.8
+#: eV/Å²: DFT is asked about what the model holds for lower than minus this: the model may err by as much again
+ASKED = 0.025
+#: a direction of which more than this lies in those that DFT has judged is none that DFT has to be asked about. So near
+#: one: a hundredth of a stiff direction in a soft one hides its sign
+SAME = 0.99
 
 
 class PointKind(enum.StrEnum):
@@ -119,11 +122,48 @@ def hessian(atoms: Atoms, calculator: Calculator, directions: FloatArray, step: 
     return np.asarray((rows + rows.T) / 2)
 
 
-def modes(atoms: Atoms, calculator: Calculator, step: float = STEP) -> Modes:
+def secant_correction(
+    point: Label, moved: Sequence[Label], calculator: Calculator, directions: FloatArray
+) -> FloatArray:
+    """What a model's Hessian lacks to give DFT's forces beside a stationary point, [n, n] (eV/Å²).
+
+    A model that has been trained on labels does not fit them exactly. What is left of its forces' error, per length of
+    a displacement, is the error of its Hessian along that (of anharmonicity both differences hold the same). The
+    smallest symmetric change that mends it is the multi-secant form of Powell's symmetric Broyden update.
+
+    Parameters
+    ----------
+    point
+        The accepted label of the stationary point.
+    moved
+        Accepted labels of structures displaced from it.
+    calculator
+        The model.
+    directions
+        Orthonormal, [n, N, 3] (:func:`free_directions`).
+    """
+    count = len(directions)
+    at_point = _force_error(point, calculator)
+    shifts = np.zeros((count, len(moved)))
+    errors = np.zeros((count, len(moved)))
+    for k, label in enumerate(moved):
+        shifts[:, k] = np.tensordot(directions, label.atoms.positions - point.atoms.positions, axes=2)
+        errors[:, k] = -np.tensordot(directions, _force_error(label, calculator) - at_point, axes=2)
+    left, values, right = np.linalg.svd(shifts, full_matrices=False)
+    new = values > 0.1 * values.max(initial=0.0)  # nearly parallel displacements say nothing of what is between them
+    basis = left[:, new]  # [n, rank]
+    rates = errors @ right[new].T / values[new]  # [n, rank], eV/Å²: along each of the basis
+    inside = basis.T @ rates
+    inside = (inside + inside.T) / 2
+    outside = rates - basis @ (basis.T @ rates)
+    return np.asarray(outside @ basis.T + basis @ outside.T + basis @ inside @ basis.T)
+
+
+def modes(atoms: Atoms, calculator: Calculator, step: float = STEP, correction: FloatArray | None = None) -> Modes:
     """The modes of ``atoms`` on ``calculator``; ``step`` in Å.
 
-    Each direction's sign is such that its largest component is positive. All is NaN where the calculator's forces are
-    not finite.
+    ``correction`` (eV/Å², [n, n] over :func:`free_directions`) is added to the Hessian. Each direction's sign is such
+    that its largest component is positive. All is NaN where the calculator's forces are not finite.
 
     Raises
     ------
@@ -132,6 +172,8 @@ def modes(atoms: Atoms, calculator: Calculator, step: float = STEP) -> Modes:
     """
     directions = free_directions(atoms)
     matrix = hessian(atoms, calculator, directions, step)
+    if correction is not None:
+        matrix = matrix + correction
     if not np.isfinite(matrix).all():
         return Modes(np.full(len(directions), np.nan), np.full_like(directions, np.nan))
     curvatures, vectors = np.linalg.eigh(matrix)
@@ -142,7 +184,7 @@ def modes(atoms: Atoms, calculator: Calculator, step: float = STEP) -> Modes:
     return Modes(curvatures, found)
 
 
-def next_mode(found: Modes, checked: Sequence[FloatArray], tolerance: float = TOLERANCE) -> int | None:
+def next_mode(found: Modes, checked: Sequence[FloatArray], tolerance: float = ASKED) -> int | None:
     """Which mode DFT is to be asked about; None when nothing is left to ask.
 
     The lowest one first, whatever its sign: with few labels on a symmetric path the modes across it are what the prior
@@ -222,6 +264,14 @@ def judge(order: int, unchecked: bool, checks: Sequence[ModeCheck], tolerance: f
     if unchecked:
         return Judgement(PointKind.UNDECIDED, order, f"{dft}, but the model holds another direction for negative")
     return Judgement(PointKind.MINIMUM, 0, f"{dft}; that no other direction is negative is the model's word")
+
+
+def _force_error(label: Label, calculator: Calculator) -> FloatArray:
+    """DFT's forces less the calculator's, eV/Å, [N, 3]."""
+    atoms = label.atoms.copy()
+    atoms.set_constraint()
+    atoms.calc = calculator
+    return np.asarray(_answer(label)[1] - atoms.get_forces())
 
 
 def _answer(label: Label) -> tuple[float, FloatArray]:

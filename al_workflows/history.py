@@ -9,6 +9,7 @@ from ase import Atoms
 
 from al_workflows.records import Cycle, Label, Pool, Rejection, Verdict, VerdictKind
 from al_workflows.results import answer_among
+from al_workflows.simulations.displacement import asks_for_curvature
 from al_workflows.spec import RunSpec
 
 
@@ -55,7 +56,8 @@ class RunHistory:
         """The pools that are relaxations with a frame at least, in the order of their cycles."""
         if self.spec.simulation.kind != "relaxation":
             return {}
-        return {cycle: pool for cycle, pool in sorted(self.pools.items()) if len(pool)}
+        pools = sorted(self.pools.items())
+        return {cycle: pool for cycle, pool in pools if len(pool) and not asks_for_curvature(pool)}
 
     @property
     def target(self) -> float | None:

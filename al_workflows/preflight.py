@@ -14,6 +14,7 @@ from al_workflows.dft.settings import check_available
 from al_workflows.dft.spec import resolved
 from al_workflows.errors import EnvironmentProblem, InputError
 from al_workflows.files import write_atomically
+from al_workflows.free_directions import free_directions
 from al_workflows.potential import check_prior
 from al_workflows.potential.priors.dimers import with_parameters_of_file
 from al_workflows.prior_spec import each_morse
@@ -65,6 +66,8 @@ def prepare_structure(spec: RunSpec, start: Atoms) -> PreparedRun:
     remarks = check_prior(start, prior)
     check_available(spec.dft, elements)
     _refuse_lost_constraints(start, str(spec.structure))
+    if spec.confirm_minimum:
+        _refuse_bent_constraints(start, str(spec.structure))
     closest = min_distance_ratio(start)
     if closest.ratio < spec.dft.min_distance:
         raise InputError(
@@ -98,6 +101,14 @@ def _refuse_lost_constraints(start: Atoms, name: str) -> None:
                 f"{name}: the constraint {type(constraint).__name__} cannot be stored and read back; use one that can, "
                 "as FixAtoms, FixCartesian, FixedPlane or FixedLine"
             ) from error
+
+
+def _refuse_bent_constraints(start: Atoms, name: str) -> None:
+    """Raise an :class:`InputError` if a constraint leaves no straight directions to look for negative curvature."""
+    try:
+        free_directions(start)
+    except InputError as error:
+        raise InputError(f"{name}: `simulation.confirm_minimum` is on, and {error}, or switch that off") from error
 
 
 def writable_directory(directory: Path) -> Path:

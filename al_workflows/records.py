@@ -219,6 +219,8 @@ class StopReason(enum.StrEnum):
     DETACHED = "detached"
     NOT_FINITE = "not_finite"
     EXPLODED = "exploded"
+    DISPLACED = "displaced"
+    MODES_CHECKED = "modes_checked"
 
 
 @dataclass(frozen=True, eq=False)
@@ -227,7 +229,8 @@ class Pool(Record):
 
     ``positions`` Å, [F, N, 3]; ``energies`` eV, [F]; ``forces`` eV/Å, [F, N, 3] (constraints not applied);
     ``uncertainties`` eV/Å, [F]: the largest force standard deviation of an atom, zero for a single network.
-    ``template`` is the simulation's start and gives species, cell, periodicity and constraints.
+    ``template`` is the simulation's start and gives species, cell, periodicity and constraints. ``measures`` are other
+    numbers that the simulation found; their keys carry the unit.
     """
 
     template: Atoms
@@ -237,6 +240,7 @@ class Pool(Record):
     uncertainties: npt.NDArray[np.float64]
     stop_reason: StopReason
     stop_detail: str
+    measures: dict[str, float] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.energies)
@@ -255,6 +259,7 @@ class Pool(Record):
             "template": atoms_to_dict(self.template),
             "stop_reason": self.stop_reason.value,
             "stop_detail": self.stop_detail,
+            "measures": self.measures,
         }
         buffer = io.BytesIO()
         np.savez_compressed(
@@ -282,6 +287,7 @@ class Pool(Record):
                 uncertainties=arrays["uncertainties"],
                 stop_reason=StopReason(header["stop_reason"]),
                 stop_detail=header["stop_detail"],
+                measures=header.get("measures", {}),
             )
 
 

@@ -13,6 +13,7 @@ from al_workflows.simulations import Simulation
 from al_workflows.simulations.relaxation import Relaxation
 from al_workflows.termination import Criterion
 from al_workflows.termination.budget import Budget
+from al_workflows.termination.curvature import ConfirmedMinimum
 from al_workflows.termination.failure import DftFailure
 from al_workflows.termination.force import DftForce
 from al_workflows.termination.stall import Stall
@@ -49,7 +50,9 @@ def query_of(run: spec.RunSpec) -> Query:
 def criteria_of(run: spec.RunSpec) -> tuple[Criterion, ...]:
     """The criteria that ``run`` ends by, in the order in which they are asked."""
     limits = run.termination
-    goal = () if run.target_fmax is None else (DftForce(run.target_fmax),)
+    goal: tuple[Criterion, ...] = ()
+    if run.target_fmax is not None:
+        goal = (ConfirmedMinimum(run.target_fmax) if run.confirm_minimum else DftForce(run.target_fmax),)
     own: tuple[Criterion, ...] = tuple(plugin.build() for plugin in limits.criteria)
     return (
         *goal,

@@ -143,6 +143,9 @@ class RelaxationSpec(Strict):
     start_from: Literal["lowest_energy", "start"] = Field(
         "lowest_energy", description="where each cycle's relaxation begins: the lowest label so far, or the run's start"
     )
+    confirm_minimum: bool = Field(
+        False, description="converged only when DFT has been asked about the softest mode: mostly one single point more"
+    )
     trust_radius: PositiveFloat | None = Field(
         0.8, description="largest displacement of an atom from the nearest label, Å; null: none"
     )
@@ -269,3 +272,8 @@ class RunSpec(Strict):
         """The DFT force at which the run is done, eV/Å; None for a simulation that is judged otherwise."""
         fmax = getattr(self.simulation, "fmax", None)
         return None if fmax is None else float(fmax)
+
+    @property
+    def confirm_minimum(self) -> bool:
+        """Whether a structure with small DFT forces counts only once its curvature has been checked."""
+        return bool(getattr(self.simulation, "confirm_minimum", False))

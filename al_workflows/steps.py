@@ -8,6 +8,7 @@ learning), with the additions that the README names.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +17,15 @@ from ase import Atoms
 from al_workflows.dft.single_point import single_point
 from al_workflows.errors import InputError
 from al_workflows.potential import Image, Potential, PotentialCalculator, train_potential
+from al_workflows.queries.displaced import Displaced
 from al_workflows.records import Cycle, Label, Pool, Request, Selection, Verdict, VerdictKind, request_key
 from al_workflows.registry import criteria_of, query_of, simulation_of
 from al_workflows.selection import admit
+from al_workflows.simulations.displacement import Displacement, asks_for_curvature
 from al_workflows.spec import DftSpec, RunSpec
+from al_workflows.start import simulation_start
 from al_workflows.termination import Progress
+from al_workflows.termination.curvature import CURVATURE, open_question
 from al_workflows.threads import single_threaded
 from al_workflows.trust import trust_radius
 
@@ -54,25 +59,29 @@ def simulate(
     spec: RunSpec, cycle: int, start: Atoms, potential: Potential, labels: Sequence[Label], history: Sequence[Cycle]
 ) -> Pool:
     """The simulation on the model; its frames are the pool that the query draws from."""
-    known = [label for label in labels if label.energy is not None]
-    if getattr(spec.simulation, "start_from", "start") == "lowest_energy" and known:
-        start = min(known, key=lambda label: label.energy or 0.0).atoms
-    simulation = simulation_of(spec, trust_radius(spec.simulation, history))
     calculator = PotentialCalculator(potential)
-    return simulation.run(start, calculator, [label.atoms for label in known], _rng(spec, cycle, "simulate"))
+    question = open_question(history, labels)
+    if question is not None:
+        return Displacement(question.point, question.answered, question.tries).run(calculator)
+    start = simulation_start(spec, start, labels, history, calculator)
+    known = [label.atoms for label in labels if label.energy is not None]
+    simulation = simulation_of(spec, trust_radius(spec.simulation, history))
+    return simulation.run(start, calculator, known, _rng(spec, cycle, "simulate"))
 
 
 @single_threaded
 def query(spec: RunSpec, run: str, cycle: int, pool: Pool, potential: Potential, labels: Sequence[Label]) -> Selection:
     """The frames that DFT is asked for: as the strategy ranks them, without duplicates and without hopeless ones."""
-    strategy = query_of(spec)
+    curvature = asks_for_curvature(pool)
+    strategy = Displaced() if curvature else query_of(spec)
     known = [label.atoms for label in labels if label.ok]
     left = spec.termination.max_dft_calls - sum(label.attempts > 0 for label in labels)
     if len(pool) == 0:  # the simulation ended before its first frame
         return Selection(())
     ranking = strategy.rank(pool, potential, known, _rng(spec, cycle, "query"))
     keys = [request_key(run, cycle, index) for index in range(min(strategy.batch, left))]
-    return admit(ranking, pool, labels, keys, strategy=spec.query.kind, min_distance=spec.dft.min_distance)
+    name = CURVATURE if curvature else spec.query.kind
+    return admit(ranking, pool, labels, keys, strategy=name, min_distance=spec.dft.min_distance)
 
 
 def label(request: Request, dft: DftSpec, directory: Path) -> Label:
@@ -81,11 +90,24 @@ def label(request: Request, dft: DftSpec, directory: Path) -> Label:
 
 
 def check(spec: RunSpec, progress: Progress) -> Verdict:
-    """Whether the run ends after this cycle; ``CONVERGED`` rests on DFT numbers alone."""
+    """Whether the run ends after this cycle; ``CONVERGED`` rests on DFT numbers alone.
+
+    The first criterion that ends the run does; else the first that has a reason to go on gives it.
+    """
+    going_on: Verdict | None = None
     for criterion in criteria_of(spec):
         verdict = criterion.judge(progress)
-        if verdict is not None:
+        if verdict is None:
+            continue
+        if verdict.kind is VerdictKind.CONTINUE:
+            going_on = going_on or verdict
+        elif going_on is not None and verdict.label_key is None:
+            # ended in the middle of a question about a structure, which is the best answer that there is
+            return replace(verdict, label_key=going_on.label_key, reason=f"{verdict.reason}; {going_on.reason}")
+        else:
             return verdict
+    if going_on is not None:
+        return going_on
     best = f"the smallest DFT fmax of this cycle is {progress.best[0]:.4f} eV/Å" if progress.best else "no new label"
     return Verdict(VerdictKind.CONTINUE, criterion="none", reason=best)
 
@@ -99,7 +121,7 @@ def close_cycle(spec: RunSpec, progress: Progress, seconds: dict[str, float]) ->
         dft_calls=sum(label.attempts > 0 for label in progress.labels),
         fmax=fmax,
         energy=best.energy if best is not None else None,
-        trust_radius=trust_radius(spec.simulation, progress.history) if progress.index > 0 else None,
+        trust_radius=trust_radius(spec.simulation, progress.history) if _moves(progress) else None,
         seconds=seconds,
     )
 
@@ -113,6 +135,11 @@ def refuse_mixture(labels: Sequence[Label]) -> None:
             f"{one.key} was computed with {one.code} and {other.key} with {other.code}, or with other settings, but "
             "all labels of a run must be of one kind; run every worker with one installation, and the run anew"
         )
+
+
+def _moves(progress: Progress) -> bool:
+    """Whether the cycle's simulation was one that keeps to a trust radius."""
+    return progress.index > 0 and not (progress.pool is not None and asks_for_curvature(progress.pool))
 
 
 def _rng(spec: RunSpec, cycle: int, step: str) -> np.random.Generator:

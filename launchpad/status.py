@@ -63,6 +63,9 @@ def run_status(run: str, spec: RunSpec, cycles: Sequence[Cycle], fireworks: Mapp
     """
     labelled = [cycle for cycle in cycles if cycle.fmax is not None]
     verdict = cycles[-1].verdict if cycles else None
+    last = labelled[-1] if labelled else None
+    if verdict is not None and verdict.label_key is not None:  # of an answer that was looked at for some cycles more
+        last = next(cycle for cycle in cycles if cycle.verdict.label_key == verdict.label_key)
     if verdict is not None and verdict.kind is not VerdictKind.CONTINUE:
         state = RunState(verdict.kind.value)
     else:
@@ -72,9 +75,9 @@ def run_status(run: str, spec: RunSpec, cycles: Sequence[Cycle], fireworks: Mapp
         state=state,
         cycles=max(len(cycles) - 1, 0),
         dft_calls=sum(cycle.dft_calls for cycle in cycles),
-        fmax=labelled[-1].fmax if labelled else None,
+        fmax=last.fmax if last else None,
         target=spec.target_fmax,
-        energy=labelled[-1].energy if labelled else None,
+        energy=last.energy if last else None,
         reason=verdict.reason if verdict is not None else "",
         fireworks=dict(fireworks),
     )

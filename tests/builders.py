@@ -40,6 +40,15 @@ def slab(height: float = 1.6, seed: int | None = None, size: tuple[int, int, int
     return atoms
 
 
+def bridge() -> Atoms:
+    """O on the bridge of Cu(100): a first-order saddle on EMT, which a relaxation from there keeps to."""
+    atoms = fcc100("Cu", (2, 2, 2), vacuum=6.0)
+    add_adsorbate(atoms, "O", 1.4, "bridge")
+    atoms.pbc = (True, True, False)
+    atoms.set_constraint(FixAtoms([atom.index for atom in atoms if atom.tag == 2]))
+    return atoms
+
+
 def run_spec(**changes: Any) -> RunSpec:
     """A small, fast run on EMT; keyword arguments replace top-level keys."""
     data: dict[str, Any] = {

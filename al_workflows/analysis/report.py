@@ -21,6 +21,7 @@ from al_workflows.records import Label
 from al_workflows.results import STEPS
 from al_workflows.spec import RunSpec
 from al_workflows.structures import max_force
+from al_workflows.termination.curvature import LOWEST_CURVATURE
 from al_workflows.versions import installed_versions
 
 PAGE = "report.html"
@@ -96,6 +97,9 @@ def facts(history: RunHistory) -> list[tuple[str, str]]:
             ("DFT energy", f"{number(answer.energy)} eV"),
             ("largest DFT force", f"{number(max_force(answer.atoms, answer.forces))} eV/Å"),
         ]
+    curvature = history.verdict.evidence.get(LOWEST_CURVATURE) if history.verdict is not None else None
+    if curvature is not None:
+        found.append(("lowest DFT curvature", f"{curvature:.2f} eV/Å²"))
     if history.target is not None:
         found.append(("target", f"{history.target:g} eV/Å"))
     found += [

@@ -41,5 +41,5 @@ class Criterion(Protocol):
     """What every criterion offers."""
 
     def judge(self, progress: Progress) -> Verdict | None:
-        """A verdict that ends the run, or None to go on."""
+        """A verdict that ends the run, one of ``CONTINUE`` to go on for a reason, or None to go on."""
         ...

@@ -17,6 +17,8 @@ class Stall:
 
     def judge(self, progress: Progress) -> Verdict | None:
         """See :class:`~al_workflows.termination.Criterion`."""
+        if progress.history and progress.history[-1].verdict.label_key is not None:
+            return None  # a structure with small forces is being looked at, which ends by itself
         best_fmax, best_energy, last = float("inf"), float("inf"), 0
         rows = [(cycle.index, cycle.fmax, cycle.energy) for cycle in progress.history]
         if progress.best is not None:

@@ -52,6 +52,7 @@ def show(
     launchpad_file: LaunchpadOption = None,
 ) -> None:
     """Show a run's ledger: each single point, who asked for it and why, what failed and why."""
+    from al_workflows.records import VerdictKind
     from fw_specs.store import Store
     from launchpad.settings import connect, resolve
     from launchpad.status import read_status
@@ -62,6 +63,8 @@ def show(
     console = _wide_console()
     console.print(_ledger(one, store.labels(one.run)))
     for cycle in store.cycles(one.run):
+        if cycle.verdict.kind is VerdictKind.CONTINUE and cycle.verdict.criterion != "none":
+            console.print(f"cycle {cycle.index}: {cycle.verdict.reason}", soft_wrap=True)
         selection = store.selection(one.run, cycle.index)
         for rejection in selection.rejected if selection is not None else ():
             console.print(

@@ -43,7 +43,7 @@ class Progress:
         if self._calls == 0:
             self.say("cycle  DFT calls  DFT fmax (eV/Å)  DFT energy (eV)  train + simulate (s)")
         self._calls += cycle.dft_calls
-        fmax = f"{cycle.fmax:.4f}" if cycle.fmax is not None else "failed"
+        fmax = f"{cycle.fmax:.4f}" if cycle.fmax is not None else "failed" if cycle.dft_calls else "not asked"
         energy = f"{cycle.energy:.4f}" if cycle.energy is not None else "-"
         spent = cycle.seconds.get("train", 0.0) + cycle.seconds.get("simulate", 0.0)
         style = (

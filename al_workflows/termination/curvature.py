@@ -1,0 +1,146 @@
+"""Converged to a minimum: DFT's forces are small, and DFT has been asked whether the energy rises beside the structure.
+
+What is asked, and what came of it, is read from the run's verdicts and labels: a verdict of this criterion that goes on
+and names a label asks about that label, and the displacements of the cycles behind it are the answers; one that names
+none found a saddle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from al_workflows.curvature import ModeCheck, check_mode, judge
+from al_workflows.records import Cycle, Label, StopReason, Verdict, VerdictKind
+from al_workflows.simulations.displacement import MODEL_NEGATIVE
+from al_workflows.structures import max_force
+from al_workflows.termination import Progress
+from al_workflows.termination.force import DftForce
+
+#: the criterion's name in verdicts, and the strategy's in requests
+CURVATURE = "curvature"
+#: in the evidence: the lowest curvature that DFT found beside the structure
+LOWEST_CURVATURE = "lowest_curvature_eV_per_A2"
+#: a structure is displaced so often at most; then it stays undecided
+MAX_DISPLACEMENTS = 4
+
+
+@dataclass(frozen=True, eq=False)
+class Question:
+    """A structure of small DFT forces that is being looked at.
+
+    ``first`` is the cycle that labelled it; ``displaced`` are the labels beside it so far, failed ones included;
+    ``tries`` counts the cycles spent on it, in some of which no single point was made.
+    """
+
+    point: Label
+    first: int
+    displaced: tuple[Label, ...]
+    tries: int
+
+    @property
+    def answered(self) -> list[Label]:
+        """The labels beside it that were accepted."""
+        return [label for label in self.displaced if label.ok]
+
+
+def questions(history: Sequence[Cycle], labels: Sequence[Label]) -> list[Question]:
+    """All structures that the run has asked about, in order."""
+    asking = [cycle for cycle in history if _asks(cycle.verdict)]
+    found = []
+    for key, cycles in groupby(asking, key=lambda cycle: cycle.verdict.label_key):
+        asked = [cycle.index for cycle in cycles]
+        (point,) = (label for label in labels if label.key == key)
+        beside = [label for label in labels if label.request.strategy == CURVATURE and label.cycle - 1 in asked]
+        found.append(Question(point, asked[0], tuple(beside), len(asked) - 1))
+    return found
+
+
+def open_question(history: Sequence[Cycle], labels: Sequence[Label]) -> Question | None:
+    """What the cycle behind ``history`` is to ask about; None if it is to simulate as usual."""
+    return questions(history, labels)[-1] if history and _asks(history[-1].verdict) else None
+
+
+def saddle_beside(moved: Label, history: Sequence[Cycle], labels: Sequence[Label]) -> Label | None:
+    """The saddle from which ``moved`` was displaced, if DFT found it to be one by ``moved``."""
+    if moved.request.strategy != CURVATURE or len(history) <= moved.cycle or not _found(history[moved.cycle].verdict):
+        return None
+    key = history[moved.cycle - 1].verdict.label_key
+    return next((label for label in labels if label.key == key), None)
+
+
+def saddle_was_found(history: Sequence[Cycle]) -> bool:
+    """Whether the run has been on a saddle: from then on it must not begin at the start again."""
+    return any(_found(cycle.verdict) for cycle in history)
+
+
+class ConfirmedMinimum:
+    """The target ``fmax`` (eV/Å) is met, and no direction is found in which DFT's energy curves downwards.
+
+    One displacement along the model's softest mode is asked for; the model is trained on the answer, and if it then
+    holds another direction for negative, DFT is asked about that one as well.
+    """
+
+    def __init__(self, fmax: float) -> None:
+        self._fmax = fmax
+        self._force = DftForce(fmax)
+
+    def judge(self, progress: Progress) -> Verdict | None:
+        """See :class:`~al_workflows.termination.Criterion`; goes on with a reason while a structure is looked at."""
+        question = open_question(progress.history, progress.earlier)
+        if question is not None:
+            return self._answer(question, progress)
+        small = self._force.judge(progress)
+        if small is None:
+            return None
+        reason = f"{small.reason}; whether that is a minimum, DFT will tell beside it, along the model's softest mode"
+        return Verdict(VerdictKind.CONTINUE, CURVATURE, reason, small.evidence, small.label_key)
+
+    def _answer(self, question: Question, progress: Progress) -> Verdict:
+        point, pool = question.point, progress.pool
+        answered = [*question.answered, *(label for label in progress.labels if label.ok)]
+        checks = [check_mode(point, label) for label in answered]
+        closed = pool is not None and pool.stop_reason is StopReason.MODES_CHECKED
+        order = int(pool.measures.get(MODEL_NEGATIVE, 0)) if pool is not None else 0
+        evidence = self._evidence(point, checks, progress)
+        if any(check.negative() for check in checks):
+            reason = (
+                f"{point.key} is no minimum: {judge(order, not closed, checks).reason}; "
+                "the next relaxation starts from the lowest structure"
+            )
+            return Verdict(VerdictKind.CONTINUE, CURVATURE, reason, evidence)
+        small = (
+            f"the DFT forces of {point.key} are at most {evidence['fmax_eV_per_A']:.4f} eV/Å (target {self._fmax:g})"
+        )
+        if closed:
+            found = judge(order, False, checks).reason if checks else "nothing is free to move but the whole"
+            return Verdict(VerdictKind.CONVERGED, CURVATURE, f"{small}; {found}", evidence, point.key)
+        if question.tries + 1 >= MAX_DISPLACEMENTS:
+            found = judge(max(order, 1), True, checks).reason
+            reason = f"{small}, but {question.tries + 1} displacements did not tell whether it is a minimum: {found}"
+            return Verdict(VerdictKind.STALLED, CURVATURE, reason, evidence, point.key)
+        if any(label.ok for label in progress.labels):
+            reason = (
+                f"DFT finds a curvature of {checks[-1].curvature:.2f} eV/Å² beside {point.key}; the model learns from "
+                "it, and is asked for other directions"
+            )
+        else:
+            reason = f"DFT has no answer beside {point.key}; it is displaced otherwise"
+        return Verdict(VerdictKind.CONTINUE, CURVATURE, reason, evidence, point.key)
+
+    def _evidence(self, point: Label, checks: Sequence[ModeCheck], progress: Progress) -> dict[str, float]:
+        found = {"target_eV_per_A": self._fmax, "dft_calls": float(progress.dft_calls)}
+        if point.forces is not None:
+            found["fmax_eV_per_A"] = max_force(point.atoms, point.forces)
+        if checks:
+            found[LOWEST_CURVATURE] = min(check.curvature for check in checks)
+        return found | (progress.pool.measures if progress.pool is not None else {})
+
+
+def _asks(verdict: Verdict) -> bool:
+    return verdict.kind is VerdictKind.CONTINUE and verdict.criterion == CURVATURE and verdict.label_key is not None
+
+
+def _found(verdict: Verdict) -> bool:
+    return verdict.kind is VerdictKind.CONTINUE and verdict.criterion == CURVATURE and verdict.label_key is None
