@@ -98,7 +98,7 @@ class GaussianProcessSpec(Strict):
 
     kind: Literal["gaussian_process"] = "gaussian_process"
     descriptor: DescriptorSpec = DescriptorSpec()
-    features: int = Field(1000, ge=10, le=20000, description="random features per element")
+    features: int = Field(500, ge=10, le=20000, description="random features per element")
     length_scale: PositiveFloat = Field(
         1.2, description="of the kernel, per square root of the number of scaled symmetry functions"
     )

@@ -12,6 +12,7 @@ from al_workflows.errors import TrainingError
 from al_workflows.neighbors import IntArray, Neighbors, find_neighbors
 from al_workflows.potential import scaling
 from al_workflows.potential.descriptor import Descriptor
+from al_workflows.potential.links import Links
 from al_workflows.potential.model import Potential, Reference, Regressor, neighbor_cutoff, species_of
 from al_workflows.potential.priors import Prior
 from al_workflows.potential.priors.build import build_prior, refitted
@@ -58,6 +59,14 @@ class Prepared:
         slopes = self.descriptor.jacobian(sample.species, sample.neighbors)
         slopes /= self.scale.width[sample.species][:, :, None, None]
         return self.scale.apply(sample.species, sample.features), slopes
+
+    def links(self, index: int) -> tuple[FloatArray, Links]:
+        """As :meth:`inputs`, with the derivatives in the form whose size grows like the atoms."""
+        sample, columns = self.samples[index], self.descriptor.columns
+        links = self.descriptor.links(sample.species, sample.neighbors)
+        widths = self.scale.width[sample.species[links.first][:, None], columns[sample.species[links.second]]]
+        np.divide(links.slopes, widths[:, :, None], out=links.slopes)
+        return self.scale.apply(sample.species, sample.features), links
 
     def potential(self, regressor: Regressor, metrics: TrainingMetrics) -> Potential:
         """The potential that ``regressor``, trained on this, makes."""

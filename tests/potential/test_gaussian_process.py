@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
+from ase.build import fcc111
 
 from al_workflows.errors import TrainingError
 from al_workflows.potential import Image, dump, load, train_potential
 from al_workflows.potential.gaussian_process import training
-from al_workflows.potential.gaussian_process.evidence import InColumns, InRows, Regression, choose_amplitude, posterior
+from al_workflows.potential.gaussian_process.evidence import InColumns, InRows, Regression, Widths, choose_amplitude
 from al_workflows.potential.gaussian_process.features import FourierFeatures
+from al_workflows.potential.gaussian_process.model import GaussianProcess
+from al_workflows.potential.links import Links
+from al_workflows.potential.prepare import prepare
 from al_workflows.spec import GaussianProcessSpec
-from tests.potential.structures import emt_image, emt_images, rattled, slab, three_metals
+from tests.potential.structures import STRUCTURES, emt_image, emt_images, made_up, rattled, slab, three_metals
 
 
 def regression(n_rows: int, n_columns: int, amplitude: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
@@ -21,14 +27,20 @@ def regression(n_rows: int, n_columns: int, amplitude: float = 1.0) -> tuple[np.
     return rows, rows @ rng.normal(0.0, amplitude, n_columns) + rng.normal(size=n_rows)
 
 
-def in_columns(rows: np.ndarray, values: np.ndarray) -> InColumns:
-    return InColumns(rows.T @ rows, rows.T @ values, float(values @ values))
+def in_columns(rows: np.ndarray, values: np.ndarray, widths: Widths) -> InColumns:
+    """In two turns."""
+    columns = InColumns(widths)
+    for some in (slice(3), slice(3, None)):
+        columns.add(rows[some], values[some])
+    return columns
 
 
 def test_features_are_those_of_a_squared_exponential_kernel() -> None:
     features = FourierFeatures.draw(1, 5, 40_000, 2.0, np.random.default_rng(0))
     points = np.random.default_rng(1).normal(size=(6, 5))
-    values = np.array([features.rows(np.zeros(1, int), point[None], np.zeros((1, 5, 1, 3)))[0] for point in points])
+    alone = Links(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros((0, 5, 3)))
+    columns = np.arange(5)[None]
+    values = np.array([features.rows(np.zeros(1, np.int64), point[None], alone, columns)[0] for point in points])
     squares = ((points[:, None] - points[None]) ** 2).sum(axis=-1)
     np.testing.assert_allclose(values @ values.T / 4.0, np.exp(-squares / 8.0), atol=0.03)
 
@@ -36,12 +48,13 @@ def test_features_are_those_of_a_squared_exponential_kernel() -> None:
 @pytest.mark.parametrize("shape", [(20, 50), (50, 20)])
 def test_both_spaces_give_one_answer(shape: tuple[int, int]) -> None:
     rows, values = regression(*shape)
-    scale = np.linspace(0.5, 2.0, shape[1])
-    one, other = InRows(rows, values), in_columns(rows, values)
-    assert one.cost(scale) == pytest.approx(other.cost(scale))
+    widths = Widths(shape[1] - 2, np.array([0.5, 2.0]))
+    scale = np.array([np.exp(0.7)] * (shape[1] - 2) + [0.5, 2.0])
+    one, other = InRows(rows, values, widths), in_columns(rows, values, widths)
+    assert one.cost(0.7) == pytest.approx(other.cost(0.7))
     exact = np.linalg.solve(rows.T @ rows + np.diag(scale**-2), rows.T @ values)
     for regressed in (one, other):
-        mean, samples = regressed.solve(scale, 0, np.random.default_rng(0))
+        mean, samples = regressed.solve(0.7, 0, np.random.default_rng(0))
         np.testing.assert_allclose(mean, exact, atol=1e-9)
         assert samples.shape == (0, shape[1])
 
@@ -49,10 +62,10 @@ def test_both_spaces_give_one_answer(shape: tuple[int, int]) -> None:
 @pytest.mark.parametrize("make", [InRows, in_columns])
 def test_samples_have_the_covariance_of_the_posterior(make: type[InRows]) -> None:
     rows, values = regression(4, 3)
-    scale = np.array([1.0, 2.0, 0.5])
-    regressed: Regression = make(rows, values)
-    mean, samples = regressed.solve(scale, 40_000, np.random.default_rng(0))
+    regressed: Regression = make(rows, values, Widths(1, np.array([2.0, 0.5])))
+    mean, samples = regressed.solve(0.3, 40_000, np.random.default_rng(0))
     np.testing.assert_allclose(samples.mean(axis=0), mean, atol=0.02)
+    scale = np.array([np.exp(0.3), 2.0, 0.5])
     covariance = np.linalg.inv(rows.T @ rows + np.diag(scale**-2))
     np.testing.assert_allclose(np.cov(samples.T), covariance, atol=0.02)
 
@@ -60,14 +73,25 @@ def test_samples_have_the_covariance_of_the_posterior(make: type[InRows]) -> Non
 @pytest.mark.parametrize("ln_amplitude", [0.0, 1.0, 2.0])
 def test_evidence_finds_the_amplitude(ln_amplitude: float) -> None:
     rows, values = regression(200, 100, float(np.exp(ln_amplitude)))
-    assert choose_amplitude(InRows(rows, values), np.ones(100), 100) == pytest.approx(ln_amplitude, abs=0.2)
+    regressed = InRows(rows, values, Widths(100, np.zeros(0)))
+    assert choose_amplitude(regressed) == pytest.approx(ln_amplitude, abs=0.2)
 
 
-def test_posterior_leaves_other_columns_their_width() -> None:
-    rows, values = regression(5, 3)
-    found = posterior(InRows(rows, values), np.array([1.0, 1.0, 9.0]), 2, 0.7, 0, np.random.default_rng(0))
-    scale = np.array([np.exp(0.7), np.exp(0.7), 9.0])
-    np.testing.assert_allclose(found.mean, InRows(rows, values).solve(scale, 0, np.random.default_rng(0))[0])
+@pytest.mark.parametrize("name", STRUCTURES)
+def test_rows_are_energies_and_forces_of_the_weights(name: str) -> None:
+    """What is trained on is what is predicted: one row of weights through both."""
+    image = made_up(STRUCTURES[name]())
+    data = prepare([image], SPEC, np.random.default_rng(0))
+    species, columns = data.samples[0].species, data.descriptor.columns
+    features = FourierFeatures.draw(len(data.elements), data.descriptor.n_features, 30, 3.0, np.random.default_rng(1))
+    rows = features.rows(species, *data.links(0), columns)
+    weights = np.random.default_rng(2).normal(size=(2, rows.shape[1]))
+    process = GaussianProcess(features, weights, np.zeros((2, len(data.elements))))
+    surroundings = data.descriptor.surroundings(species, data.samples[0].neighbors)
+    energies, gradients = process.outputs(species, data.scale.apply(species, surroundings.features))
+    forces = -surroundings.contraction(gradients / data.scale.width[species])
+    np.testing.assert_allclose(weights @ rows[0], energies, rtol=1e-10)
+    np.testing.assert_allclose(weights @ rows[1:].T, forces.reshape(2, -1), atol=1e-10)
 
 
 SPEC = GaussianProcessSpec(features=200, members=12)
@@ -92,14 +116,35 @@ def test_one_label_leaves_doubt_elsewhere() -> None:
 
 
 def test_many_images_are_summed_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With more residuals than weights the same potential comes from the other space."""
-    images = emt_images(5)
-    few = train_potential(images, SPEC, seed=0)
-    monkeypatch.setattr(training._Parts, "few", property(lambda parts: False))
-    many = train_potential(images, SPEC, seed=0)
-    atoms = rattled(images[0].atoms, 9)
-    np.testing.assert_allclose(many.predict(atoms).forces, few.predict(atoms).forces, atol=1e-5)
-    assert many.metrics.force_rmse == pytest.approx(few.metrics.force_rmse, abs=1e-6)
+    """With more residuals than weights the same potential comes from the other space, in any number of turns."""
+    images = emt_images(15)
+    data = prepare(images, SPEC, np.random.default_rng(0))
+    features = FourierFeatures.draw(2, data.descriptor.n_features, SPEC.features, 6.0, np.random.default_rng(1))
+    monkeypatch.setattr(training, "EVIDENCE_RESIDUALS", 100)
+    monkeypatch.setattr(training, "BATCH", 60)
+    summed, ln_amplitude = training._regression(data, features, SPEC)
+    assert isinstance(summed, InColumns)
+    parts = list(training._parts(data, features, SPEC))
+    rows, values = training._joined(parts)
+    at_once = InRows(rows, values, summed._widths)
+    assert summed.cost(ln_amplitude) == pytest.approx(at_once.cost(ln_amplitude))
+    means = [one.solve(ln_amplitude, 0, np.random.default_rng(0))[0] for one in (summed, at_once)]
+    np.testing.assert_allclose(rows @ means[0], rows @ means[1], atol=1e-4)
+
+
+def test_memory_and_time_grow_like_the_atoms() -> None:
+    """500 atoms of 3 elements: rows of 1501 by 1503 numbers, 18 MB, and few of that size; a Jacobian takes 288 MB."""
+    atoms = fcc111("Cu", (10, 10, 5), vacuum=6.0)
+    atoms.symbols[::3], atoms.symbols[-1] = "Ni", "C"
+    image = made_up(rattled(atoms, 0))
+    spec = GaussianProcessSpec(members=4, prior={"kind": "none"})
+    train_potential([image], spec.model_copy(update={"features": 10}), seed=0)  # compiled
+    tracemalloc.start()
+    potential = train_potential([image], spec, seed=0)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert potential.metrics.n_images == 1
+    assert peak < 150e6
 
 
 def test_compositions_may_differ() -> None:

@@ -1,8 +1,8 @@
 """Bayesian linear regression: amplitude by evidence, weights and samples of them from their posterior.
 
-y = A w + ε with ε ~ N(0, 1) and w ~ N(0, s²); s is a common amplitude for the columns of the features and fixed for
-the others. With fewer rows than columns everything happens in the space of the rows, else in that of the columns, where
-AᵀA can be summed up image by image. MacKay, Neural Comput. 4, 415 (1992), for the evidence.
+y = A w + ε with ε ~ N(0, 1); the weights of the features' columns are N(0, s²), s a common amplitude, and those of the
+others have fixed widths. With fewer rows than columns everything happens in the space of the rows, else in that of the
+columns, where AᵀA is summed up image by image. MacKay, Neural Comput. 4, 415 (1992), for the evidence.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Protocol
 
 import numpy as np
 from scipy.linalg import cho_solve, cholesky, solve_triangular
+from scipy.linalg.blas import dsyrk
 from scipy.optimize import minimize_scalar
 
 from al_workflows.records import FloatArray
@@ -23,22 +24,30 @@ LIMITS = (-0.5, 3.0)
 
 
 @dataclass(frozen=True, eq=False)
-class Posterior:
-    """``mean`` [columns] and ``samples`` [M, columns] of the weights; the amplitude that evidence chose."""
+class Widths:
+    """Standard deviations of the weights before any data: s for ``n_features``, then those of ``others``."""
 
-    mean: FloatArray
-    samples: FloatArray
-    ln_amplitude: float
+    n_features: int
+    others: FloatArray
+
+    @property
+    def columns(self) -> int:
+        """Number of weights."""
+        return self.n_features + len(self.others)
+
+    def at(self, ln_amplitude: float) -> FloatArray:
+        """All of them, [columns]."""
+        return np.concatenate([np.full(self.n_features, math.exp(ln_amplitude)), self.others])
 
 
 class Regression(Protocol):
-    """The two spaces in which the same regression can be solved. ``scale`` [columns] is s."""
+    """The two spaces in which the same regression can be solved."""
 
-    def cost(self, scale: FloatArray) -> float:
+    def cost(self, ln_amplitude: float) -> float:
         """−ln evidence, up to a constant."""
         ...
 
-    def solve(self, scale: FloatArray, count: int, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
+    def solve(self, ln_amplitude: float, count: int, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
         """Mean [columns] and ``count`` samples [count, columns] of the weights."""
         ...
 
@@ -46,24 +55,26 @@ class Regression(Protocol):
 class InRows:
     """``rows`` [n, columns] and ``values`` [n], each in units of its noise."""
 
-    def __init__(self, rows: FloatArray, values: FloatArray) -> None:
-        self._rows, self._values = rows, values
+    def __init__(self, rows: FloatArray, values: FloatArray, widths: Widths) -> None:
+        self._rows, self._values, self._widths = rows, values, widths
+        # products once for all amplitudes: what both kinds of columns make of the covariance (its lower triangle)
+        self._of_features = dsyrk(1.0, rows[:, : widths.n_features].T, trans=1, lower=1)
+        self._of_others = dsyrk(1.0, (rows[:, widths.n_features :] * widths.others).T, trans=1, lower=1)
 
-    def _factor(self, scale: FloatArray) -> FloatArray:
-        scaled = self._rows * scale
-        matrix = scaled @ scaled.T
-        matrix[np.diag_indices_from(matrix)] += 1.0
-        return np.asarray(cholesky(matrix, lower=True, overwrite_a=True, check_finite=False))
+    def _factor(self, ln_amplitude: float) -> FloatArray:
+        matrix = self._of_features * math.exp(2.0 * ln_amplitude)
+        matrix += self._of_others
+        return _factor_of(matrix)
 
-    def cost(self, scale: FloatArray) -> float:
+    def cost(self, ln_amplitude: float) -> float:
         """See :class:`Regression`."""
-        factor = self._factor(scale)
+        factor = self._factor(ln_amplitude)
         white = solve_triangular(factor, self._values, lower=True, check_finite=False)
         return 0.5 * float(white @ white) + float(np.log(np.diag(factor)).sum())
 
-    def solve(self, scale: FloatArray, count: int, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
+    def solve(self, ln_amplitude: float, count: int, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
         """See :class:`Regression`; samples by Matheron's rule: a draw of the prior, corrected by what it misses."""
-        factor = self._factor(scale)
+        factor, scale = self._factor(ln_amplitude), self._widths.at(ln_amplitude)
         draws = scale * rng.normal(size=(count, self._rows.shape[1]))
         seen = draws @ self._rows.T + rng.normal(size=(count, len(self._rows)))  # [count, n]
         missing = np.concatenate([self._values[None], self._values - seen])
@@ -73,24 +84,34 @@ class InRows:
 
 
 class InColumns:
-    """``square`` AᵀA [columns, columns], ``projection`` Aᵀy [columns], ``total`` yᵀy."""
+    """AᵀA [columns, columns], Aᵀy [columns] and yᵀy, to which rows are added in any number of turns."""
 
-    def __init__(self, square: FloatArray, projection: FloatArray, total: float) -> None:
-        self._square, self._projection, self._total = square, projection, total
+    def __init__(self, widths: Widths) -> None:
+        self._widths = widths
+        self._square = np.zeros((widths.columns, widths.columns), order="F")  # its lower triangle
+        self._projection, self._total = np.zeros(widths.columns), 0.0
+
+    def add(self, rows: FloatArray, values: FloatArray) -> None:
+        """Add ``rows`` [n, columns] and ``values`` [n], each in units of its noise."""
+        self._square = dsyrk(1.0, rows.T, beta=1.0, c=self._square, lower=1, overwrite_c=1)
+        self._projection += rows.T @ values
+        self._total += float(values @ values)
 
     def _factor(self, scale: FloatArray) -> FloatArray:
-        matrix = self._square * scale * scale[:, None]
-        matrix[np.diag_indices_from(matrix)] += 1.0
-        return np.asarray(cholesky(matrix, lower=True, overwrite_a=True, check_finite=False))
+        matrix = self._square * scale
+        matrix *= scale[:, None]
+        return _factor_of(matrix)
 
-    def cost(self, scale: FloatArray) -> float:
+    def cost(self, ln_amplitude: float) -> float:
         """See :class:`Regression`."""
+        scale = self._widths.at(ln_amplitude)
         factor = self._factor(scale)
         white = solve_triangular(factor, scale * self._projection, lower=True, check_finite=False)
         return 0.5 * (self._total - float(white @ white)) + float(np.log(np.diag(factor)).sum())
 
-    def solve(self, scale: FloatArray, count: int, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
+    def solve(self, ln_amplitude: float, count: int, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
         """See :class:`Regression`."""
+        scale = self._widths.at(ln_amplitude)
         factor = self._factor(scale)
         mean = scale * cho_solve((factor, True), scale * self._projection, check_finite=False)
         draws = rng.normal(size=(len(scale), count))
@@ -98,27 +119,16 @@ class InColumns:
         return mean, mean + scale * spread
 
 
-def choose_amplitude(regression: Regression, widths: FloatArray, n_features: int) -> float:
-    """ln of the amplitude of the first ``n_features`` columns that makes the data most probable."""
+def _factor_of(covariance: FloatArray) -> FloatArray:
+    """Cholesky factor of 1 + ``covariance`` (its lower triangle), which is overwritten."""
+    covariance[np.diag_indices_from(covariance)] += 1.0
+    return np.asarray(cholesky(covariance, lower=True, overwrite_a=True, check_finite=False))
+
+
+def choose_amplitude(regression: Regression) -> float:
+    """ln of the amplitude that makes the data most probable."""
 
     def cost(ln_amplitude: float) -> float:
-        scale = widths.copy()
-        scale[:n_features] *= math.exp(ln_amplitude)
-        return regression.cost(scale) + 0.5 * ((ln_amplitude - LN_AMPLITUDE) / LN_AMPLITUDE_WIDTH) ** 2
+        return regression.cost(ln_amplitude) + 0.5 * ((ln_amplitude - LN_AMPLITUDE) / LN_AMPLITUDE_WIDTH) ** 2
 
     return float(minimize_scalar(cost, bounds=LIMITS, method="bounded", options={"xatol": 0.1}).x)
-
-
-def posterior(
-    regression: Regression,
-    widths: FloatArray,
-    n_features: int,
-    ln_amplitude: float,
-    count: int,
-    rng: np.random.Generator,
-) -> Posterior:
-    """Mean and ``count`` samples of the weights at the amplitude given."""
-    scale = widths.copy()
-    scale[:n_features] *= math.exp(ln_amplitude)
-    mean, samples = regression.solve(scale, count, rng)
-    return Posterior(mean, samples, ln_amplitude)

@@ -13,7 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from al_workflows.neighbors import IntArray
+from al_workflows.potential.compiled import compiled
+from al_workflows.potential.links import Links
 from al_workflows.records import FloatArray
+
+#: numbers in a temporary array of :meth:`FourierFeatures.rows` (1 MB): it stays in the cache
+BLOCK = 2**17
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,24 +58,72 @@ class FourierFeatures:
 
         ``inputs`` are their scaled symmetry functions [n, F], ``weights`` [rows, D].
         """
-        angles = inputs @ self.frequencies[kind] + self.phases[kind]  # [n, D]
-        energies = weights @ np.cos(angles).sum(axis=0) * self._height
-        slopes = np.sin(angles) * weights[:, None, :]  # [rows, n, D]
-        return energies, -self._height * (slopes @ self.frequencies[kind].T)
+        cosines, sines = self._waves(kind, inputs)
+        energies = weights @ cosines.sum(axis=0)
+        inwards = np.ascontiguousarray(self.frequencies[kind].T)
+        gradients, slopes = np.empty((len(weights), *inputs.shape)), np.empty_like(sines)
+        for weight, gradient in zip(weights, gradients, strict=True):  # no room for all rows' slopes at once
+            np.multiply(sines, -weight, out=slopes)
+            np.matmul(slopes, inwards, out=gradient)
+        return energies, gradients
 
-    def rows(self, species: IntArray, inputs: FloatArray, jacobian: FloatArray) -> FloatArray:
+    def rows(self, species: IntArray, inputs: FloatArray, links: Links, columns: IntArray) -> FloatArray:
         """An image's energy and its 3N forces as linear functions of the weights, [1 + 3N, species · D].
 
-        ``species`` [N]; ``inputs`` [N, F]; ``jacobian`` [N, F, N, 3] (1/Å) of the inputs.
+        ``species`` [N]; ``inputs`` [N, F]; ``links`` their derivatives (1/Å) by the positions, with ``columns``
+        [species, columns] as the descriptor has them. Time grows like the links, memory beyond the result does not.
         """
-        n_atoms, n_inputs = inputs.shape
-        out = np.zeros((1 + 3 * n_atoms, self.n_species, self.count))
+        out = np.zeros((1 + 3 * len(species), self.n_species * self.count))
+        some = max(1, BLOCK // (3 * self.count))
         for kind in np.unique(species):
-            frequencies, phases = self.frequencies[kind], self.phases[kind]
             where = np.flatnonzero(species == kind)
-            angles = inputs[where] @ frequencies + phases  # [n, D]
-            out[0, kind] = self._height * np.cos(angles).sum(axis=0)
-            slopes = self._height * np.sin(angles)
-            for atom, slope in zip(where, slopes, strict=True):  # one atom at a time: [3N, F] by [F, D]
-                out[1:, kind] += jacobian[atom].reshape(n_inputs, -1).T @ (frequencies * slope)
-        return out.reshape(1 + 3 * n_atoms, -1)
+            cosines, sines = self._waves(int(kind), inputs[where])
+            place = np.zeros(len(species), np.int64)
+            place[where] = np.arange(len(where))
+            start = int(kind) * self.count
+            out[0, start : start + self.count] = cosines.sum(axis=0)
+            for other in np.unique(species):
+                frequencies = self.frequencies[kind][columns[other]]  # [columns, D]
+                found = np.flatnonzero((species[links.first] == kind) & (species[links.second] == other))
+                for chosen in np.split(found, range(some, len(found), some)):
+                    moves = np.swapaxes(links.slopes[chosen], 1, 2) @ frequencies  # [links, 3, D]
+                    first, second = links.first[chosen], links.second[chosen]
+                    add_forces(out, start, moves, first, second, sines, place)
+        return out
+
+    def _waves(self, kind: int, inputs: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """φ of atoms of species ``kind``, and the sines in place of its cosines; [n, D]."""
+        angles = inputs @ self.frequencies[kind]
+        angles += self.phases[kind]
+        cosines, sines = np.cos(angles), np.sin(angles, out=angles)
+        cosines *= self._height
+        sines *= self._height
+        return cosines, sines
+
+
+@compiled
+def add_forces(
+    out: FloatArray,
+    start: int,
+    moves: FloatArray,
+    first: IntArray,
+    second: IntArray,
+    sines: FloatArray,
+    place: IntArray,
+) -> None:
+    """Add to ``out`` [1 + 3N, …], from column ``start``, what links are for the forces on both of their atoms.
+
+    ``moves`` [links, 3, D]: derivatives of the phases by the position of the second atom, 1/Å. ``sines`` [n, D]
+    of atom i are in row ``place[i]``.
+    """
+    n_links, _, count = moves.shape
+    for n in range(n_links):
+        i, j = first[n], second[n]
+        sine = sines[place[i]]
+        for c in range(3):
+            move = moves[n, c]
+            to_j, to_i = out[1 + 3 * j + c, start : start + count], out[1 + 3 * i + c, start : start + count]
+            for d in range(count):
+                push = move[d] * sine[d]
+                to_j[d] += push
+                to_i[d] -= push
