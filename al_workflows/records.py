@@ -251,6 +251,17 @@ class Pool(Record):
         atoms.positions[:] = self.positions[index]
         return atoms
 
+    def followed_by(self, other: Self) -> Self:
+        """The frames of both; why it ended is the other's."""
+        return dataclasses.replace(
+            other,
+            template=self.template,
+            positions=np.concatenate([self.positions, other.positions]),
+            energies=np.concatenate([self.energies, other.energies]),
+            forces=np.concatenate([self.forces, other.forces]),
+            uncertainties=np.concatenate([self.uncertainties, other.uncertainties]),
+        )
+
     def to_bytes(self) -> bytes:
         """Compressed arrays without pickle. (extxyz keeps 8 decimals: too few to give the same run again.)"""
         import json

@@ -47,7 +47,7 @@ class DescriptorSpec(Strict):
 
     cutoff: PositiveFloat = Field(6.0, le=20, description="cutoff radius, Å")
     g2_eta: tuple[PositiveFloat, ...] = Field(DEFAULT_G2_ETA, min_length=1)
-    g4_eta: tuple[PositiveFloat, ...] = (0.005,)
+    g4_eta: tuple[PositiveFloat, ...] = (0.005, 4.0)
     g4_zeta: tuple[Annotated[float, Field(ge=1)], ...] = (1.0, 4.0)
     g4_gamma: tuple[Literal[1, -1], ...] = (1, -1)
 
@@ -111,7 +111,7 @@ class GaussianProcessSpec(Strict):
 def _potential_kind(value: Any) -> str | None:
     """``kind``, or the default."""
     kind: str | None = (
-        value.get("kind", "behler_parrinello") if isinstance(value, dict) else getattr(value, "kind", None)
+        value.get("kind", "gaussian_process") if isinstance(value, dict) else getattr(value, "kind", None)
     )
     return kind
 
@@ -147,10 +147,18 @@ class RelaxationSpec(Strict):
         False, description="converged only when DFT has been asked about the softest mode: mostly one single point more"
     )
     trust_radius: PositiveFloat | None = Field(
-        0.8, description="largest displacement of an atom from the nearest label, Å; null: none"
+        0.8,
+        description="largest displacement of an atom from the nearest label, Å; more for one far from all neighbours; "
+        "null: no limit",
+    )
+    leave_saddles: bool = Field(
+        True, description="where the model's relaxed structure is a saddle of the model, follow it downhill from there"
+    )
+    also_from_start: bool = Field(
+        True, description="relax from the run's start as well, and go on from the end that is lower on the model"
     )
     max_uncertainty: PositiveFloat | None = Field(
-        3.0, description="stop where the ensemble disagrees by more on the force of an atom, eV/Å; null: never"
+        None, description="stop where the ensemble disagrees by more on the force of an atom, eV/Å; null: never"
     )
 
 
@@ -253,7 +261,7 @@ class RunSpec(Strict):
     seed: int = Field(0, ge=0, lt=2**32, description="of all that is random; the same seed gives the same numbers")
     structure: Path = Field(description="the start, in any format that ASE reads; relative to this file")
     simulation: SimulationSpec
-    potential: PotentialSpec = NetworkPotentialSpec()
+    potential: PotentialSpec = GaussianProcessSpec()
     query: QuerySpec = FinalQuerySpec()
     termination: TerminationSpec = TerminationSpec()
     dft: DftSpec

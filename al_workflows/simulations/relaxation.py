@@ -12,17 +12,25 @@ from ase.calculators.calculator import Calculator
 from al_workflows.geometry import nearest
 from al_workflows.records import FloatArray, Pool, StopReason
 from al_workflows.simulations.guards import Guards
+from al_workflows.simulations.saddles import both_sides
+from al_workflows.simulations.trust_region import TrustRegion
 from al_workflows.spec import RelaxationSpec
 
 #: Å: within this of a label, a frame is not worth stopping for
 BESIDE = 0.15
+#: Å: farther than this from every label, the model's curvature is nobody's
+SURE = 0.5
+#: saddles that one relaxation leaves, one after the other
+MOST_SADDLES = 2
+#: eV: an end that is lower by less is the same one
+LOWER = 0.005
 
 
 class Relaxation:
     """Relax until the *model's* largest force on a free atom is below a share of the target.
 
-    The structure may not leave the trust radius: when a step would take an atom farther than that from the nearest
-    label, the step is cut at the radius and the relaxation ends there, for DFT to look before it goes on. It ends as
+    The structure may not leave the trust region: when a step would, it is cut at the border and the relaxation ends
+    there, for DFT to look before it goes on (:class:`~al_workflows.simulations.trust_region.TrustRegion`). It ends as
     well where the ensemble disagrees too much to be followed.
 
     Parameters
@@ -42,10 +50,34 @@ class Relaxation:
 
     def run(self, start: Atoms, calculator: Calculator, known: Sequence[Atoms], rng: np.random.Generator) -> Pool:
         """See :class:`~al_workflows.simulations.Simulation`; a relaxation draws no random numbers."""
+        pool = self._descend(start, calculator, known)
+        if self._spec.leave_saddles:
+            pool = self._off_saddles(pool, calculator, known)
+        if self._spec.also_from_start and known and pool.stop_reason is StopReason.CONVERGED:
+            # where a plain relaxation of the first label would end by what is known now, if that is lower
+            other = self._descend(known[0], calculator, known)
+            if other.stop_reason is StopReason.CONVERGED and other.energies[-1] < pool.energies[-1] - LOWER:
+                return other
+        return pool
+
+    def _off_saddles(self, pool: Pool, calculator: Calculator, known: Sequence[Atoms]) -> Pool:
+        """``pool``, and what follows from its end on either side of it, the lower one, where that is a saddle."""
+        for _ in range(MOST_SADDLES):
+            if pool.stop_reason is not StopReason.CONVERGED or nearest(pool.frame(-1), known)[1] > SURE:
+                break
+            sides = both_sides(pool.frame(-1), calculator)
+            if not sides:
+                break
+            onwards = min((self._descend(side, calculator, known) for side in sides), key=lambda end: end.energies[-1])
+            pool = pool.followed_by(onwards)
+        return pool
+
+    def _descend(self, start: Atoms, calculator: Calculator, known: Sequence[Atoms]) -> Pool:
         spec = self._spec
         atoms = start.copy()
         atoms.calc = calculator
         guards = Guards(start, self._min_distance)
+        region = TrustRegion(start, known, self._trust_radius) if self._trust_radius is not None and known else None
         frames = _Frames(start)
         target = spec.fmax * spec.model_fmax_fraction
         reason, detail = StopReason.MAX_STEPS, f"{spec.max_steps} steps did not reach {target:g} eV/Å on the model"
@@ -56,9 +88,9 @@ class Relaxation:
             if problem is not None:
                 reason, detail = problem
                 break
-            if self._cut_at_trust_radius(atoms, frames, known):
+            if region is not None and frames.positions and region.cut(atoms, frames.positions[-1]):
                 frames.add(atoms)
-                reason, detail = StopReason.TRUST_RADIUS, f"an atom moved {self._trust_radius:g} Å from every label"
+                reason, detail = StopReason.TRUST_RADIUS, f"an atom left the trust radius of {self._trust_radius:g} Å"
                 break
             frames.add(atoms)
             if self._uncertain(atoms, frames, known):
@@ -74,24 +106,6 @@ class Relaxation:
         """Whether the ensemble knows too little here; right beside a label there would be nothing new to ask."""
         limit = self._spec.max_uncertainty
         return limit is not None and frames.uncertainties[-1] > limit and nearest(atoms, known)[1] > BESIDE
-
-    def _cut_at_trust_radius(self, atoms: Atoms, frames: _Frames, known: Sequence[Atoms]) -> bool:
-        """Move ``atoms`` back along its last step to the trust radius, if it left it."""
-        if self._trust_radius is None or not known or not frames.positions:
-            return False
-        if nearest(atoms, known)[1] <= self._trust_radius:
-            return False
-        before, after = frames.positions[-1], atoms.positions.copy()
-        inside, outside = 0.0, 1.0
-        for _ in range(20):  # bisection: to 1e-6 of a step
-            share = (inside + outside) / 2
-            atoms.positions[:] = before + share * (after - before)
-            if nearest(atoms, known)[1] <= self._trust_radius:
-                inside = share
-            else:
-                outside = share
-        atoms.positions[:] = before + inside * (after - before)
-        return True
 
 
 class _Frames:

@@ -19,8 +19,8 @@ from scipy.optimize import minimize_scalar
 from al_workflows.records import FloatArray
 
 #: ln amplitude before any data (mean, standard deviation), and the limits of the search
-LN_AMPLITUDE, LN_AMPLITUDE_WIDTH = 0.0, 0.7
-LIMITS = (-0.5, 3.0)
+LN_AMPLITUDE, LN_AMPLITUDE_WIDTH = -1.5, 1.5
+LIMITS = (-7.0, 3.0)
 
 
 @dataclass(frozen=True, eq=False)
