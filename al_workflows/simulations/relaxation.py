@@ -20,6 +20,8 @@ from al_workflows.spec import RelaxationSpec
 BESIDE = 0.15
 #: Å: farther than this from every label, the model's curvature is nobody's
 SURE = 0.5
+#: eV/Å: a lower end where the ensemble disagrees by more on a force is a hole in the model
+CREDIBLE = 1.0
 #: saddles that one relaxation leaves, one after the other
 MOST_SADDLES = 2
 #: eV: an end that is lower by less is the same one
@@ -56,7 +58,8 @@ class Relaxation:
         if self._spec.also_from_start and known and pool.stop_reason is StopReason.CONVERGED:
             # where a plain relaxation of the first label would end by what is known now, if that is lower
             other = self._descend(known[0], calculator, known)
-            if other.stop_reason is StopReason.CONVERGED and other.energies[-1] < pool.energies[-1] - LOWER:
+            lower = other.stop_reason is StopReason.CONVERGED and other.energies[-1] < pool.energies[-1] - LOWER
+            if lower and other.uncertainties[-1] < CREDIBLE and nearest(other.frame(-1), known)[1] < SURE:
                 return other
         return pool
 
