@@ -7,14 +7,17 @@ from typing import Any
 import numpy as np
 import pytest
 from ase import Atoms
+from ase.build import add_adsorbate, fcc100
 from ase.calculators.calculator import Calculator, all_changes
 from ase.calculators.emt import EMT
 from ase.constraints import FixAtoms
 
-from al_workflows.geometry import largest_displacement, nearest
+from al_workflows.geometry import displacements, largest_displacement
 from al_workflows.records import Pool, StopReason
 from al_workflows.simulations.guards import Guards
 from al_workflows.simulations.relaxation import Relaxation
+from al_workflows.simulations.saddles import both_sides
+from al_workflows.simulations.trust_region import TrustRegion, freedom
 from al_workflows.spec import RelaxationSpec
 from al_workflows.structures import max_force
 from al_workflows.trust import trust_radius
@@ -78,19 +81,69 @@ def test_any_optimizer_of_ase(optimizer: str) -> None:
 
 
 def test_it_stops_exactly_at_the_trust_radius() -> None:
-    start = slab(3.5)
-    pool = relax(start, EMT(), trust=0.3)
+    start = slab(2.6)
+    limit = 0.1 * freedom(start)[-1]
+    pool = relax(start, EMT(), trust=0.1)
     assert pool.stop_reason is StopReason.TRUST_RADIUS
-    assert largest_displacement(pool.frame(-1), start) == pytest.approx(0.3, abs=1e-5)
-    assert all(largest_displacement(pool.frame(index), start) <= 0.3 for index in range(len(pool)))
+    assert largest_displacement(pool.frame(-1), start) == pytest.approx(limit, abs=1e-5)
+    assert all(largest_displacement(pool.frame(index), start) <= limit for index in range(len(pool)))
 
 
 def test_the_trust_radius_is_measured_from_the_nearest_label() -> None:
-    start, beyond = slab(3.5), slab(3.1)
+    start, beyond = slab(2.6), slab(2.2)
     spec = RelaxationSpec(fmax=0.05)
-    pool = Relaxation(spec, 0.6, trust_radius=0.3).run(start, EMT(), [start, beyond], RNG)
-    assert largest_displacement(pool.frame(-1), start) == pytest.approx(0.7, abs=0.05)
-    assert nearest(pool.frame(-1), [start, beyond])[1] == pytest.approx(0.3, abs=1e-5)
+    pool = Relaxation(spec, 0.6, trust_radius=0.1).run(start, EMT(), [start, beyond], RNG)
+    assert pool.stop_reason is StopReason.TRUST_RADIUS
+    shares = [(displacements(pool.frame(-1), label) / freedom(start)).max() for label in (start, beyond)]
+    assert min(shares) == pytest.approx(0.1, abs=1e-5)
+    assert shares[0] > 0.12
+
+
+def test_an_atom_with_room_around_it_is_freer() -> None:
+    bound, away = freedom(slab(1.0)), freedom(slab(2.6))
+    assert bound.max() == pytest.approx(1.0, abs=0.35)
+    assert 1.0 < away[-1] <= 1.5**3
+    assert freedom(slab(5.0))[-1] == 1.5**3
+    np.testing.assert_allclose(away[:-1], freedom(slab(5.0))[:-1], atol=0.1)
+
+
+def test_a_wrapped_atom_has_not_moved() -> None:
+    start = slab(2.6)
+    wrapped = start.copy()
+    wrapped.positions[-1] += start.cell[0]
+    assert not TrustRegion(start, [start], 0.1).cut(wrapped, start.positions)
+
+
+def on_top() -> Atoms:
+    """O on an atom of Cu(100): a saddle of EMT by symmetry."""
+    atoms = fcc100("Cu", (2, 2, 2), vacuum=6.0)
+    add_adsorbate(atoms, "O", 1.8, "ontop")
+    atoms.pbc = (True, True, False)
+    atoms.set_constraint(FixAtoms(mask=atoms.get_tags() == 2))
+    return atoms
+
+
+def test_it_leaves_a_saddle_of_the_model() -> None:
+    start = on_top()
+    staying = Relaxation(RelaxationSpec(fmax=0.05, leave_saddles=False), 0.6, None).run(start, EMT(), [start], RNG)
+    leaving = Relaxation(RelaxationSpec(fmax=0.05), 0.6, None).run(start, EMT(), [staying.frame(-1)], RNG)
+    assert staying.stop_reason is leaving.stop_reason is StopReason.CONVERGED
+    assert leaving.energies[-1] < staying.energies[-1] - 0.1
+    np.testing.assert_array_equal(leaving.positions[: len(staying)], staying.positions)
+
+
+def test_both_sides_of_a_minimum_are_none() -> None:
+    atoms = relax(slab(1.0), EMT()).frame(-1)
+    assert both_sides(atoms, EMT()) == []
+
+
+def test_it_goes_from_the_start_as_well() -> None:
+    """What begins in a higher basin ends in the one of the first label, where that is lower on the model."""
+    low, high = slab(1.0), on_top()
+    spec = RelaxationSpec(fmax=0.05, leave_saddles=False)
+    pool = Relaxation(spec, 0.6, None).run(high, EMT(), [low, high], RNG)
+    alone = Relaxation(spec.model_copy(update={"also_from_start": False}), 0.6, None)
+    assert pool.energies[-1] < alone.run(high, EMT(), [low, high], RNG).energies[-1] - 0.1
 
 
 def test_too_many_steps() -> None:

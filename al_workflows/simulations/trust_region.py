@@ -16,7 +16,7 @@ from al_workflows.records import FloatArray
 SIGHT = 6.0
 #: an atom at x times the bond length (x up to the second number) from its nearest neighbour may go x to this power
 #: farther: there is nothing near that it could hit, and little that its energy depends on
-POWER, FARTHEST = 3, 2.0
+POWER, FARTHEST = 3, 1.5
 
 
 class TrustRegion:
