@@ -15,21 +15,10 @@ from ase.constraints import FixAtoms, FixBondLength, FixCartesian, FixCom, Fixed
 from ase.optimize import BFGS
 from ase.vibrations import Vibrations
 
-from al_workflows.curvature import (
-    TOLERANCE,
-    ModeCheck,
-    Modes,
-    PointKind,
-    check_mode,
-    displaced,
-    hessian,
-    judge,
-    modes,
-    next_mode,
-    secant_correction,
-)
+from al_workflows.curvature import TOLERANCE, Modes, displaced, hessian, modes, next_mode, secant_correction
 from al_workflows.errors import InputError
 from al_workflows.free_directions import free_directions
+from al_workflows.mode_check import ModeCheck, PointKind, check_mode, judge
 from al_workflows.records import LabelStatus
 from tests.builders import label, slab
 

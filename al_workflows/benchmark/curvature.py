@@ -18,9 +18,10 @@ from al_workflows.benchmark.jobs import as_they_finish
 from al_workflows.benchmark.sites import Site, draw_sites
 from al_workflows.benchmark.systems import REPORTED_DRAW
 from al_workflows.benchmark.tables import Column
-from al_workflows.curvature import PointKind, check_mode, modes, secant_correction
+from al_workflows.curvature import modes, secant_correction
 from al_workflows.dft.single_point import single_point_in_process
 from al_workflows.free_directions import free_directions
+from al_workflows.mode_check import PointKind, check_mode
 from al_workflows.potential import PotentialCalculator
 from al_workflows.records import Label, Pool, Record, Request, VerdictKind
 from al_workflows.results import RunResult

@@ -8,7 +8,8 @@ from typing import Annotated, Any
 
 from al_workflows.benchmark.curvature import PointRow, Study
 from al_workflows.benchmark.tables import Column, Document, Table
-from al_workflows.curvature import AMPLITUDE, TOLERANCE, PointKind
+from al_workflows.curvature import AMPLITUDE, TOLERANCE
+from al_workflows.mode_check import PointKind
 
 
 @dataclass(frozen=True)

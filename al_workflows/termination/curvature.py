@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from al_workflows.curvature import ModeCheck, check_mode, judge
+from al_workflows.mode_check import ModeCheck, check_mode, judge
 from al_workflows.records import Cycle, Label, StopReason, Verdict, VerdictKind
 from al_workflows.simulations.displacement import MODEL_NEGATIVE
 from al_workflows.structures import max_force
