@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated
+from typing import Annotated, Any
 
 from ase.calculators.calculator import Calculator
 from ase.calculators.emt import EMT
@@ -102,10 +102,13 @@ def curvature_study(
     sites: Sequence[Site] | None = None,
     fmax: float = 0.03,
     jobs: int = 1,
+    changes: Mapping[str, Any] | None = None,
     parent: Callable[[], Calculator] = EMT,
     listener: Listener | None = None,
 ) -> Study:
     """Relax from symmetric starts with ``confirm_minimum``, and judge all that the runs asked about.
+
+    Relaxations stay on the saddles of the model, so that a run comes upon as many stationary points as it can.
 
     Parameters
     ----------
@@ -117,6 +120,8 @@ def curvature_study(
         Target of the DFT forces, eV/Å.
     jobs
         Processes.
+    changes
+        Other top-level keys of the runs, as in a run file: ``{"potential": …}``.
     parent
         Makes the calculator in the place of DFT; with several processes, of a module's top level.
     listener
@@ -125,7 +130,7 @@ def curvature_study(
     chosen = draw_sites(REPORTED_DRAW, SITES) if sites is None else sites
     items = [(site, seed) for site, seed in product(chosen, range(seeds))]
     found: dict[int, Study] = {}
-    for index, study in as_they_finish(partial(_study, fmax=fmax, parent=parent), items, jobs):
+    for index, study in as_they_finish(partial(_study, fmax=fmax, changes=changes or {}, parent=parent), items, jobs):
         found[index] = study
         if listener is not None:
             listener(study)
@@ -136,15 +141,18 @@ def curvature_study(
 
 
 @single_threaded
-def _study(item: tuple[Site, int], fmax: float, parent: Callable[[], Calculator]) -> Study:
+def _study(item: tuple[Site, int], fmax: float, changes: Mapping[str, Any], parent: Callable[[], Calculator]) -> Study:
     site, seed = item
+    simulation = {"kind": "relaxation", "fmax": fmax, "confirm_minimum": True}
+    simulation |= {"leave_saddles": False, "also_from_start": False}
     spec = parse_spec(
         {
             "name": site.name,
             "seed": seed,
             "structure": f"{site.name}.extxyz",
-            "simulation": {"kind": "relaxation", "fmax": fmax, "confirm_minimum": True},
+            "simulation": simulation,
             "dft": {"kind": "emt"},  # not asked: the labeller answers
+            **changes,
         }
     )
     calculator = parent()
