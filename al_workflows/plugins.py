@@ -129,7 +129,14 @@ class QueryPlugin(PluginSpec):
     """A query strategy of another package."""
 
     room: ClassVar[str] = "queries"
-    builtin: ClassVar[tuple[str, ...]] = ("final", "random", "final_random", "final_uncertainty", "farthest")
+    builtin: ClassVar[tuple[str, ...]] = (
+        "final",
+        "random",
+        "final_random",
+        "final_uncertainty",
+        "farthest",
+        "parallel",
+    )
 
 
 class CriterionPlugin(PluginSpec):

@@ -44,8 +44,9 @@ class Request(Record):
     """One structure that DFT is asked for, and why.
 
     ``key`` is ``<run>/<cycle>/<index>`` (:func:`request_key`); ``pool_index`` the frame of the cycle's pool (None for
-    a start). ``predicted_energy`` (eV), ``predicted_forces`` (eV/Å, [N, 3]) and ``uncertainty`` (eV/Å, the largest
-    force standard deviation of an atom) are the asking model's, None where no model existed yet.
+    a start, and for a structure that no simulation has visited). ``predicted_energy`` (eV), ``predicted_forces``
+    (eV/Å, [N, 3]) and ``uncertainty`` (eV/Å, the largest force standard deviation of an atom) are the asking model's,
+    None where no model existed yet.
     """
 
     key: str
@@ -206,9 +207,9 @@ class Pool(Record):
 
 @dataclass(frozen=True)
 class Rejection(Record):
-    """A frame that a query wanted and did not ask for, and why."""
+    """A structure that a query wanted and did not ask for, and why; ``pool_index`` None: not a frame of the pool."""
 
-    pool_index: int
+    pool_index: int | None
     reason: str
 
 

@@ -7,6 +7,7 @@ from al_workflows.plugins import QueryPlugin, SimulationPlugin
 from al_workflows.queries import Query
 from al_workflows.queries.farthest import Farthest
 from al_workflows.queries.final import Final
+from al_workflows.queries.parallel import Parallel
 from al_workflows.queries.random import Random
 from al_workflows.queries.uncertainty import FinalUncertainty
 from al_workflows.simulations import Simulation
@@ -42,6 +43,9 @@ def query_of(run: spec.RunSpec) -> Query:
             return FinalUncertainty(batch)
         case spec.FarthestQuerySpec(batch=batch):
             return Farthest(batch)
+        case spec.ParallelQuerySpec(single_points=single_points):
+            assert isinstance(run.simulation, spec.RelaxationSpec), "the run file is checked for it"
+            return Parallel(single_points, run.simulation, run.dft.min_distance)
         case QueryPlugin() as plugin:
             query: Query = plugin.build()
             return query

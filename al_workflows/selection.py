@@ -29,12 +29,12 @@ def admit(
     strategy: str,
     min_distance: float,
 ) -> Selection:
-    """The first frames of ``ranking`` that are worth a single point, one for each of ``keys``.
+    """The first structures of ``ranking`` that are worth a single point, one for each of ``keys`` or fewer.
 
     Parameters
     ----------
     ranking
-        Frames of ``pool`` in the order of preference.
+        Frames of ``pool`` and proposals in the order of preference.
     labels
         All labels of the run; failed ones keep DFT away from their surroundings.
     keys
@@ -51,10 +51,11 @@ def admit(
     for choice in ranking:
         if len(requests) == len(keys):
             break
-        atoms = pool.frame(choice.index)
+        wanted = choice.structure(pool)
+        atoms = wanted.atoms
         objection = _objection(atoms, known, failed, min_distance)
         if objection is None and nearest(atoms, [request.atoms for request in requests])[1] < APART:
-            objection = f"within {APART:g} Å of another frame of this batch"
+            objection = f"within {APART:g} Å of another structure of this batch"
         if objection is not None:
             rejected.append(Rejection(choice.index, objection))
             continue
@@ -65,9 +66,9 @@ def admit(
                 strategy=strategy,
                 reason=choice.reason,
                 pool_index=choice.index,
-                predicted_energy=float(pool.energies[choice.index]),
-                predicted_forces=pool.forces[choice.index],
-                uncertainty=float(pool.uncertainties[choice.index]),
+                predicted_energy=wanted.energy,
+                predicted_forces=wanted.forces,
+                uncertainty=wanted.uncertainty,
             )
         )
     return Selection(tuple(requests), tuple(rejected[:REJECTIONS_KEPT]))

@@ -202,12 +202,21 @@ class FarthestQuerySpec(Strict):
     batch: PositiveInt = 2
 
 
+class ParallelQuerySpec(Strict):
+    """The last frame and up to ``single_points - 1`` structures beyond and beside it that need not be frames of the
+    relaxation: fewer rounds for more calls."""
+
+    kind: Literal["parallel"] = "parallel"
+    single_points: int = Field(4, ge=2, le=100, description="DFT single points that run at once")
+
+
 QuerySpec = Annotated[
     Annotated[FinalQuerySpec, Tag("final")]
     | Annotated[RandomQuerySpec, Tag("random")]
     | Annotated[FinalRandomQuerySpec, Tag("final_random")]
     | Annotated[FinalUncertaintyQuerySpec, Tag("final_uncertainty")]
     | Annotated[FarthestQuerySpec, Tag("farthest")]
+    | Annotated[ParallelQuerySpec, Tag("parallel")]
     | Annotated[QueryPlugin, Tag("plugin")],
     by_kind(QueryPlugin),
 ]
@@ -273,6 +282,21 @@ class RunSpec(Strict):
             raise ValueError(
                 "asks for `query.kind: final_uncertainty`, which must have `potential.members` of 2 or more"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _parallel_relaxes(self) -> RunSpec:
+        if isinstance(self.query, ParallelQuerySpec):
+            if not isinstance(self.simulation, RelaxationSpec):
+                raise ValueError(
+                    f"asks for `query.kind: parallel` with `simulation.kind: {self.simulation.kind}`, but must have "
+                    "`simulation.kind: relaxation`, which it goes on with; take another kind of query"
+                )
+            if self.potential.members < 2:
+                raise ValueError(
+                    "asks for `query.kind: parallel` with `potential.members` of 1, but must have 2 or more, whose "
+                    "disagreement it asks about; raise them or take another kind of query"
+                )
         return self
 
     @property

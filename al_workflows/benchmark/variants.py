@@ -15,7 +15,7 @@ from al_workflows.spec import RunSpec
 from al_workflows.spec_file import parse_spec, read_yaml
 
 #: how single points are chosen where several are computed at once
-BATCH_QUERY = "final_uncertainty"
+BATCH_QUERY = "parallel"
 
 _PAPER: dict[str, Any] = {
     "potential": {
@@ -118,5 +118,5 @@ def _variant(name: str) -> Variant:
 def _batch(size: int) -> Variant:
     if size == 1:
         return Variant("batch-1", "one single point a round, as default")
-    changes = {"query": {"kind": BATCH_QUERY, "batch": size}}
+    changes = {"query": {"kind": BATCH_QUERY, "single_points": size}}
     return Variant(f"batch-{size}", f"up to {size} single points at once ({BATCH_QUERY})", changes)

@@ -96,20 +96,32 @@ class Potential:
         """
         if not np.isfinite(atoms.positions).all():
             return Prediction(np.nan, np.full((len(atoms), 3), np.nan), np.nan, np.full(len(atoms), np.nan))
+        energies, forces = self.members(atoms, cache)
+        energy, force = float(energies.mean()), forces.mean(axis=0)
+        if self.regressor.n_members == 1:
+            return Prediction(energy, force, 0.0, np.zeros(len(atoms)))
+        spread = np.sqrt(forces.var(axis=0, ddof=1).sum(axis=-1))
+        return Prediction(energy, force, float(energies.std(ddof=1)), spread)
+
+    def members(self, atoms: Atoms, cache: NeighborCache | None = None) -> tuple[FloatArray, FloatArray]:
+        """What each member says of ``atoms``, all of whose positions are finite: eV [members], eV/Å [members, N, 3].
+
+        Raises
+        ------
+        InputError
+            ``atoms`` holds an element that the potential was not trained on.
+        """
         species = self._species(atoms)
         neighbors = cache.find(atoms, self.cutoff) if cache else find_neighbors(atoms, self.cutoff)
         surroundings = self.descriptor.surroundings(species, neighbors)
         energies, gradients = self.regressor.outputs(species, self.scaling.apply(species, surroundings.features))
         gradients /= self.scaling.width[species]
         forces = -surroundings.contraction(gradients)  # [members, N, 3]
-        energy, force = self.reference.of(species) + float(energies.mean()), forces.mean(axis=0)
+        energies = energies + self.reference.of(species)
         if self.prior is not None:
             prior_energy, prior_forces = self.prior.energy_and_forces(atoms, species, neighbors)
-            energy, force = energy + prior_energy, force + prior_forces
-        if self.regressor.n_members == 1:
-            return Prediction(energy, force, 0.0, np.zeros(len(atoms)))
-        spread = np.sqrt(forces.var(axis=0, ddof=1).sum(axis=-1))
-        return Prediction(energy, force, float(energies.std(ddof=1)), spread)
+            energies, forces = energies + prior_energy, forces + prior_forces
+        return energies, forces
 
     def fingerprint(self, atoms: Atoms) -> FloatArray:
         """Scaled features of all atoms in their order, [N · features]: for distances between frames of one run."""

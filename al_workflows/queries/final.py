@@ -18,6 +18,13 @@ def last_frame(pool: Pool) -> Choice:
     return Choice(len(pool) - 1, f"last frame ({pool.stop_reason.value.replace('_', ' ')})")
 
 
+def farther_frames(pool: Pool, known: Sequence[Atoms]) -> Iterator[Choice]:
+    """What stands in for a last frame that is refused: the others, the farthest from every label first."""
+    distances = [nearest(pool.frame(index), known)[1] for index in range(len(pool) - 1)]
+    for index in np.argsort(distances, kind="stable")[::-1]:
+        yield Choice(int(index), f"{distances[index]:.2f} Å from every label, as the last frame was refused")
+
+
 class Final:
     """The last frame; where it is refused, the frame farthest from every label."""
 
@@ -28,6 +35,4 @@ class Final:
     ) -> Iterator[Choice]:
         """See :class:`~al_workflows.queries.Query`."""
         yield last_frame(pool)
-        distances = [nearest(pool.frame(index), known)[1] for index in range(len(pool) - 1)]
-        for index in np.argsort(distances, kind="stable")[::-1]:
-            yield Choice(int(index), f"{distances[index]:.2f} Å from every label, as the last frame was refused")
+        yield from farther_frames(pool, known)

@@ -67,8 +67,9 @@ def show(
             console.print(f"cycle {cycle.index}: {cycle.verdict.reason}", soft_wrap=True)
         selection = store.selection(one.run, cycle.index)
         for rejection in selection.rejected if selection is not None else ():
+            what = "a proposal" if rejection.pool_index is None else f"frame {rejection.pool_index}"
             console.print(
-                f"cycle {cycle.index}: frame {rejection.pool_index} was not asked for: {rejection.reason}",
+                f"cycle {cycle.index}: {what} was not asked for: {rejection.reason}",
                 soft_wrap=True,
             )
     console.print(f"{one.state.value}: {one.reason}" if one.reason else one.state.value, soft_wrap=True)

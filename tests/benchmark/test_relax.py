@@ -50,7 +50,7 @@ def test_variants_change_what_they_say(tmp_path: Path) -> None:
     assert found["paper"].potential.training.kind == "paper"
     assert found["paper"].query.model_dump() == {"kind": "final_random", "batch": 2}
     assert getattr(found["no-trust-radius"].simulation, "trust_radius", 0) is None
-    assert getattr(found["batch-4"].query, "batch", None) == 4
+    assert getattr(found["batch-4"].query, "single_points", None) == 4
     (tmp_path / "mine.yaml").write_text("simulation: {trust_radius: 0.4}\n")
     (mine,) = variants_of([str(tmp_path / "mine.yaml")])
     assert mine.name == "mine"

@@ -21,7 +21,7 @@ from fw_specs.store import Store
 from fw_specs.submit import submit
 from tests.builders import run_spec, slab
 
-BATCH = {"kind": "final_uncertainty", "batch": 2}
+BATCH = {"kind": "parallel", "single_points": 3}
 
 
 @pytest.fixture(autouse=True)
