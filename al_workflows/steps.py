@@ -27,7 +27,7 @@ from al_workflows.start import simulation_start
 from al_workflows.termination import Progress
 from al_workflows.termination.curvature import CURVATURE, open_question
 from al_workflows.threads import single_threaded
-from al_workflows.trust import trust_radius
+from al_workflows.trust import kicked, trust_radius
 
 
 def ask_for_start(run: str, start: Atoms) -> Selection:
@@ -63,7 +63,7 @@ def simulate(
     question = open_question(history, labels)
     if question is not None:
         return Displacement(question.point, question.answered, question.tries).run(calculator)
-    start = simulation_start(spec, start, labels, history, calculator)
+    start = kicked(simulation_start(spec, start, labels, history, calculator), history, _rng(spec, cycle, "kick"))
     known = [label.atoms for label in labels if label.energy is not None]
     simulation = simulation_of(spec, trust_radius(spec.simulation, history))
     return simulation.run(start, calculator, known, _rng(spec, cycle, "simulate"))

@@ -20,7 +20,7 @@ from al_workflows.simulations.saddles import both_sides
 from al_workflows.simulations.trust_region import TrustRegion, freedom
 from al_workflows.spec import RelaxationSpec
 from al_workflows.structures import max_force
-from al_workflows.trust import trust_radius
+from al_workflows.trust import kicked, trust_radius
 from tests.builders import cycle, slab
 
 RNG = np.random.default_rng(0)
@@ -224,3 +224,18 @@ def test_it_stops_where_the_ensemble_disagrees() -> None:
     assert relax(start, Doubtful(start, [0, 0, 2]), max_uncertainty=None).stop_reason is StopReason.CONVERGED
     beside = relax(start, Doubtful(start, [0, 0, 2]), max_uncertainty=1.0)
     assert largest_displacement(beside.frame(-1), start) > 0.15
+
+
+def test_a_run_without_progress_is_tighter_and_then_kicked() -> None:
+    spec = RelaxationSpec(trust_radius=0.8)
+    history = [cycle(0, 1.0, 0.0), cycle(1, 0.5, -1.0)] + [cycle(n, 0.7, -0.9) for n in range(2, 10)]
+    assert [trust_radius(spec, history[:n]) for n in (5, 6, 10)] == [0.8, 0.4, 0.4]
+    assert trust_radius(spec, [*history, cycle(10, 0.4, -0.9)]) == 0.8
+    start = slab(1.6)
+    assert kicked(start, history[:9], np.random.default_rng(0)) is start
+    moved = kicked(start, history, np.random.default_rng(0))
+    apart = displacements(moved, start)
+    fixed = start.constraints[0].index
+    assert not apart[fixed].any()
+    assert 0.02 < np.delete(apart, fixed).mean() < 0.2
+    assert moved == kicked(start, history, np.random.default_rng(0))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from al_workflows.records import Verdict, VerdictKind
+from collections.abc import Sequence
+
+from al_workflows.records import Cycle, Verdict, VerdictKind
 from al_workflows.termination import Progress
 
 #: eV: a smaller gain in energy is no progress
@@ -19,17 +21,10 @@ class Stall:
         """See :class:`~al_workflows.termination.Criterion`."""
         if progress.history and progress.history[-1].verdict.label_key is not None:
             return None  # a structure with small forces is being looked at, which ends by itself
-        best_fmax, best_energy, last = float("inf"), float("inf"), 0
-        rows = [(cycle.index, cycle.fmax, cycle.energy) for cycle in progress.history]
-        if progress.best is not None:
-            rows.append((progress.index, progress.best[0], progress.best[1].energy))
-        for index, cycle_fmax, cycle_energy in rows:
-            if cycle_fmax is None or cycle_energy is None:
-                continue
-            if cycle_fmax < best_fmax or cycle_energy < best_energy - ENERGY_GAIN:
-                last = index
-            best_fmax, best_energy = min(best_fmax, cycle_fmax), min(best_energy, cycle_energy)
-        idle = progress.index - last
+        rows = [(cycle.fmax, cycle.energy) for cycle in progress.history]
+        rows.append((None, None) if progress.best is None else (progress.best[0], progress.best[1].energy))
+        idle = idle_rows(rows)
+        best_fmax = min((fmax for fmax, _ in rows if fmax is not None), default=float("inf"))
         if idle < self._cycles:
             return None
         return Verdict(
@@ -39,6 +34,23 @@ class Stall:
             + _failures(progress),
             evidence={"idle_cycles": float(idle), "best_fmax_eV_per_A": best_fmax},
         )
+
+
+def idle_cycles(history: Sequence[Cycle]) -> int:
+    """How many of the last cycles with a label brought neither a lower DFT fmax nor an energy lower by 1 meV."""
+    return idle_rows([(cycle.fmax, cycle.energy) for cycle in history if cycle.fmax is not None])
+
+
+def idle_rows(rows: Sequence[tuple[float | None, float | None]]) -> int:
+    """The same of (fmax in eV/Å, energy in eV) by cycle; None where no single point of a cycle succeeded."""
+    best_fmax, best_energy, last = float("inf"), float("inf"), 0
+    for index, (fmax, energy) in enumerate(rows):
+        if fmax is None or energy is None:
+            continue
+        if fmax < best_fmax or energy < best_energy - ENERGY_GAIN:
+            last = index
+        best_fmax, best_energy = min(best_fmax, fmax), min(best_energy, energy)
+    return max(len(rows) - 1 - last, 0)
 
 
 def _failures(progress: Progress) -> str:
