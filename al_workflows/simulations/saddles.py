@@ -10,7 +10,7 @@ from al_workflows.errors import InputError
 from al_workflows.free_directions import free_directions
 
 #: eV/Å²: a curvature above minus this may be the noise of a model with few labels
-DOWNHILL = 0.15
+DOWNHILL = 0.05
 #: the Hessian costs 6 predictions a free atom, each of them linear in the atoms: seconds at this number
 MOST_FREE_DIRECTIONS = 300
 
