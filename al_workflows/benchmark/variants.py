@@ -19,7 +19,11 @@ BATCH_QUERY = "parallel"
 
 _PAPER: dict[str, Any] = {
     "potential": {
-        "descriptor": {"g2_eta": [float(eta) for eta in np.logspace(np.log10(0.05), np.log10(5.0), 4)]},
+        "kind": "behler_parrinello",
+        "descriptor": {
+            "g2_eta": [float(eta) for eta in np.logspace(np.log10(0.05), np.log10(5.0), 4)],
+            "g4_eta": [0.005],
+        },
         "members": 1,
         "prior": {"kind": "morse", "refit": False},
         "training": {"kind": "paper"},
@@ -28,6 +32,8 @@ _PAPER: dict[str, Any] = {
         "trust_radius": None,
         "max_uncertainty": None,
         "start_from": "start",
+        "also_from_start": False,
+        "leave_saddles": False,
         "model_fmax_fraction": 1.0,
     },
     "query": {"kind": "final_random", "batch": 2},
@@ -69,16 +75,24 @@ def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any
     return out
 
 
+_NETWORKS = {"kind": "behler_parrinello"}
 _ALL = (
     Variant("default", "as a run file without further keys"),
-    Variant("one-network", "no ensemble, so no uncertainty", {"potential": {"members": 1}}),
-    Variant("no-prior", "the network learns the whole energy", {"potential": {"prior": {"kind": "none"}}}),
+    Variant("networks", "three networks per element in place of the process", {"potential": _NETWORKS}),
+    Variant("one-network", "one network per element, so no uncertainty", {"potential": {**_NETWORKS, "members": 1}}),
+    Variant("no-prior", "the whole energy is learned", {"potential": {"prior": {"kind": "none"}}}),
     Variant(
         "dimer-prior",
         "Morse curves of dimers, not refitted",
         {"potential": {"prior": {"kind": "morse", "refit": False}}},
     ),
     Variant("no-trust-radius", "relaxations may go anywhere", {"simulation": {"trust_radius": None}}),
+    Variant(
+        "plain-relaxation",
+        "neither off the model's saddles nor from the start as well",
+        {"simulation": {"leave_saddles": False, "also_from_start": False}},
+    ),
+    Variant("confirmed", "DFT is asked whether it is a minimum", {"simulation": {"confirm_minimum": True}}),
     Variant("paper", "the settings of Shuaibi et al.: one network, four widths, its trainer, final + random", _PAPER),
 )
 VARIANTS = {variant.name: variant for variant in _ALL}
