@@ -47,9 +47,12 @@ def demo(
     convergence_figure(result, target, figure, [baseline])
     print(summary(result))
     calls, verdict = result.dft_calls, result.verdict.kind.value.lower()
+    energy = result.answer.energy if result.answer is not None else None
+    lower = baseline.energies[-1] - energy if energy is not None else 0.0
     print(
         f"{verdict} to {target:g} eV/Å with {calls} DFT calls; "
         f"{baseline.optimizer} on the same surface takes {baseline.calls}"
+        + (f" and stops {lower:.2f} eV higher, on a saddle" if lower > 0.01 else "")
     )
     print(f"Figure: {figure}")
     print(f"Next: alflow report {prepared.run}   alflow show {prepared.run}   alflow run {path}")
