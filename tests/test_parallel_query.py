@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from ase.constraints import FixBondLength
 
 from al_workflows import offline, steps
 from al_workflows.errors import InputError
 from al_workflows.geometry import nearest
 from al_workflows.potential import Potential, PotentialCalculator
 from al_workflows.queries import Choice
-from al_workflows.queries.parallel import AMPLITUDE, disputed
+from al_workflows.queries.parallel import AMPLITUDES, CONFIDENCE, STIFFNESS, disputed
 from al_workflows.records import Label, Pool, Request, Selection, StopReason
 from al_workflows.registry import query_of, simulation_of
 from al_workflows.selection import APART
@@ -125,21 +126,37 @@ def test_beside_a_converged_frame_curvature_is_asked_as_far_as_it_is_disputed(la
     pool.uncertainties[-1] = 1.0
     last = pool.frame(-1)
     choices = list(query_of(spec()).rank(pool, learned, [START], np.random.default_rng(0)))[1:]
-    matters = [spread for _, spread in disputed(last, learned) if spread >= 0.05 / 3]
+    matters = [spread for _, spread in disputed(last, learned) if CONFIDENCE * spread >= 0.05 / STIFFNESS]
     assert len(choices) == len(matters)
-    for choice in choices:
+    for choice, spread in zip(choices, matters, strict=True):
         assert "curvature" in choice.reason
-        assert nearest(choice.structure(pool).atoms, [last])[1] == pytest.approx(AMPLITUDE, abs=1e-6)
+        amplitude = np.clip(CONFIDENCE * spread, *AMPLITUDES)
+        assert nearest(choice.structure(pool).atoms, [last])[1] == pytest.approx(amplitude, abs=1e-6)
 
 
 def test_disputes_fall_and_their_directions_are_orthonormal(potential: Potential) -> None:
     found = list(disputed(START, potential))
-    spreads = [spread for _, spread in found]
+    norms = [float(np.linalg.norm(direction)) for direction, _ in found]
+    spreads = [spread * norm for (_, spread), norm in zip(found, norms, strict=True)]
     assert spreads == sorted(spreads, reverse=True)
-    some = np.array([direction.ravel() for direction, spread in found if spread > 1e-6])
+    some = np.array([direction.ravel() / norm for (direction, _), norm in zip(found, norms, strict=True)])
+    some = some[np.array(spreads) > 1e-6]
+    for direction, _ in found:
+        assert np.linalg.norm(direction, axis=1).max() == pytest.approx(1.0)
     np.testing.assert_allclose(some @ some.T, np.eye(len(some)), atol=1e-8)
     held = np.array([direction[START.constraints[0].index] for direction, _ in found])
     assert np.abs(held[: len(some)]).max() < 1e-12
+
+
+def test_constraints_without_straight_directions_are_kept(potential: Potential) -> None:
+    tied = START.copy()
+    bond = tied.get_distance(-1, -2)
+    tied.set_constraint([*tied.constraints, FixBondLength(len(tied) - 1, len(tied) - 2)])
+    direction, spread = next(disputed(tied, potential))
+    moved = tied.copy()
+    moved.set_positions(tied.positions + 0.1 * direction)
+    assert spread > 0
+    assert moved.get_distance(-1, -2) == pytest.approx(bond, abs=1e-6)
 
 
 def test_the_model_is_not_followed_into_absurdity(stopped: Pool, potential: Potential) -> None:

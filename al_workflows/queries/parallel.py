@@ -7,12 +7,16 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from ase import Atoms
 
+from al_workflows.curvature import modes
+from al_workflows.errors import InputError
+from al_workflows.free_directions import free_directions
 from al_workflows.geometry import nearest
 from al_workflows.potential import Potential, PotentialCalculator
 from al_workflows.queries import Choice, Proposal
 from al_workflows.queries.final import farther_frames, last_frame
 from al_workflows.records import FloatArray, Pool, StopReason
 from al_workflows.simulations.relaxation import Relaxation
+from al_workflows.simulations.saddles import MOST_FREE_DIRECTIONS
 from al_workflows.spec import RelaxationSpec
 from al_workflows.structures import max_force
 
@@ -22,10 +26,14 @@ RUNG, GROWTH = 0.4, 2.0
 END_APART = 0.1
 #: eV/Å and eV from the last frame: beyond these a prediction is not believed, and the relaxation not followed
 ABSURD_FORCE, ABSURD_ENERGY = 20.0, 10.0
-#: Å: how far the atom that moves most is displaced along a disputed direction
-AMPLITUDE = 0.1
 #: of the target: a smaller standard deviation of the force keeps no relaxation from its end
 NEGLIGIBLE = 1 / 3
+#: errors at a relaxation's end are so many times the members' standard deviation: they share prior and kernel
+CONFIDENCE = 3.0
+#: Å: how far at least and at most the atom that moves most is displaced along a disputed direction
+AMPLITUDES = (0.06, 0.2)
+#: eV/Å²: a bond's stiffness, and below it what no mode is taken to be softer than
+STIFFNESS, SOFTEST = 3.0, 1.0
 #: Å: as near to a label as this, the last frame will be refused
 LABELLED = 1e-3
 
@@ -35,9 +43,9 @@ class Parallel:
 
     Where the relaxation was stopped before its end (trust radius, disagreement), it is followed without those limits,
     and rungs of that path are asked for: they are where the next cycles would ask. Then come structures beside the
-    last frame, displaced along the directions in which the members dispute its forces: they teach the curvature that
-    decides where the next relaxation ends. Nothing is asked for a direction that the members agree upon, so that a
-    batch may be smaller than ``single_points``.
+    last frame, displaced along the directions in which the members dispute where it ends: they teach the curvature that
+    decides that. Nothing is asked for a direction that the members agree upon, so that a batch may be smaller than
+    ``single_points``.
 
     Parameters
     ----------
@@ -51,7 +59,8 @@ class Parallel:
 
     def __init__(self, single_points: int, relaxation: RelaxationSpec, min_distance: float) -> None:
         self.batch = single_points
-        self._negligible = NEGLIGIBLE * relaxation.fmax
+        self._negligible_force = NEGLIGIBLE * relaxation.fmax
+        self._negligible_shift = relaxation.fmax / STIFFNESS
         unlimited = relaxation.model_copy(update={"trust_radius": None, "max_uncertainty": None})
         self._relaxation = Relaxation(unlimited, min_distance, None)
 
@@ -65,7 +74,7 @@ class Parallel:
             yield from farther_frames(pool, known)
             return
         converged = pool.stop_reason is StopReason.CONVERGED
-        if converged and pool.uncertainties[-1] < self._negligible:
+        if converged and pool.uncertainties[-1] < self._negligible_force:
             return  # DFT will most likely confirm it, and then nothing else is needed
         if not converged:
             path = self._relaxation.run(last.atoms, PotentialCalculator(potential), [], rng)
@@ -76,11 +85,12 @@ class Parallel:
                 place = "relaxed to its end on the model" if ended else "on the model's way on"
                 yield Choice(None, f"{place}, {far:.2f} Å beyond the last frame", rung)
         for direction, dispute in disputed(last.atoms, potential):
-            if dispute < self._negligible:
+            if CONFIDENCE * dispute < self._negligible_shift:
                 return
-            beside = _lower_side(last.atoms, direction, potential)
+            amplitude = float(np.clip(CONFIDENCE * dispute, *AMPLITUDES))
+            beside = _lower_side(last.atoms, amplitude * direction, potential)
             if _believable(beside, last):
-                reason = f"to teach curvature: {AMPLITUDE:g} Å along a force disputed by {dispute:.3f} eV/Å"
+                reason = f"to teach curvature: {amplitude:.2f} Å along a direction disputed by {dispute:.3f} Å"
                 yield Choice(None, reason, beside)
 
 
@@ -105,9 +115,10 @@ def rungs(path: Pool, last: Proposal, known: Sequence[Atoms]) -> list[int]:
 
 
 def disputed(atoms: Atoms, potential: Potential) -> Iterator[tuple[FloatArray, float]]:
-    """Directions [N, 3] in which the members' forces differ most, of norm 1, with the standard deviation, eV/Å.
+    """Directions [N, 3] in which the members dispute where the relaxation ends, and by how much, the most first.
 
-    They are principal components over the members of the forces on what is free to move.
+    The Newton steps that the members' force deviations ask for have these principal components; the number is a
+    component's standard deviation, of the atom that moves most (Å), and the direction has norm 1 on that atom.
     """
     _, forces = potential.members(atoms)  # [members, N, 3]
     deviations = forces - forces.mean(axis=0)
@@ -115,19 +126,34 @@ def disputed(atoms: Atoms, potential: Potential) -> Iterator[tuple[FloatArray, f
     for constraint in copy.constraints:
         for deviation in deviations:
             constraint.adjust_forces(copy, deviation)
-    flat = deviations.reshape(len(forces), -1) / np.sqrt(max(len(forces) - 1, 1))
-    _, spreads, components = np.linalg.svd(flat, full_matrices=False)
+    steps = _newton_steps(deviations.reshape(len(forces), -1), atoms, potential)  # [members, 3N]
+    _, spreads, components = np.linalg.svd(steps / np.sqrt(max(len(forces) - 1, 1)), full_matrices=False)
     for component, spread in zip(components, spreads, strict=True):
-        yield component.reshape(-1, 3), float(spread)
+        direction = component.reshape(-1, 3)
+        largest = float(np.linalg.norm(direction, axis=1).max())
+        yield direction / largest, float(spread) * largest
 
 
-def _lower_side(atoms: Atoms, direction: FloatArray, potential: Potential) -> Proposal:
-    """``atoms`` displaced along ``direction`` to the side whose energy is lower on the model."""
-    step = direction * (AMPLITUDE / np.linalg.norm(direction, axis=1).max())
+def _newton_steps(forces: FloatArray, atoms: Atoms, potential: Potential) -> FloatArray:
+    """Where ``forces`` [M, 3N] would move ``atoms`` on the model, Å, [M, 3N]; by one stiffness where a Hessian costs
+    too much or the constraints leave no straight directions."""
+    try:
+        affordable = len(free_directions(atoms)) <= MOST_FREE_DIRECTIONS
+    except InputError:
+        affordable = False
+    if not affordable:
+        return forces / STIFFNESS
+    found = modes(atoms, PotentialCalculator(potential))
+    flat = found.directions.reshape(len(found.curvatures), -1)  # [n, 3N]
+    return np.asarray((forces @ flat.T / np.maximum(np.abs(found.curvatures), SOFTEST)) @ flat)
+
+
+def _lower_side(atoms: Atoms, shift: FloatArray, potential: Potential) -> Proposal:
+    """``atoms`` displaced by ``shift`` (Å) or against it, to the side whose energy is lower on the model."""
     sides = []
     for sign in (1.0, -1.0):
         side = atoms.copy()
-        side.set_positions(atoms.positions + sign * step)
+        side.set_positions(atoms.positions + sign * shift)
         sides.append(Proposal.of(side, potential))
     return min(sides, key=lambda side: side.energy)
 
