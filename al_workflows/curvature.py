@@ -21,13 +21,14 @@ from al_workflows.records import FloatArray, Label, Record
 #: Å: how far each free direction is followed to either side for the Hessian
 STEP = 0.01
 #: Å: how far the atom that moves most is displaced for DFT to judge a mode: far enough for forces that are good to
-#: 2 meV/Å to tell :data:`TOLERANCE`, near enough for the fourth derivative not to decide (:class:`ModeCheck`)
+#: 1 meV/Å to tell :data:`TOLERANCE`, near enough for the fourth derivative not to decide
+#: (:class:`~al_workflows.mode_check.ModeCheck`)
 AMPLITUDE = 0.15
 #: eV/Å²: a curvature above minus this is not called negative: it may be noise, of DFT's forces or of the model's fit,
 #: and over an amplitude it is worth half a meV
 TOLERANCE = 0.05
-#: eV/Å²: DFT is asked about what the model holds for lower than minus this: the model may err by as much again
-ASKED = 0.025
+#: eV/Å²: DFT is asked about what the model does not hold for higher than this: it may err by as much again
+ASKED = 0.05
 #: a direction of which more than this lies in those that DFT has judged is none that DFT has to be asked about. So near
 #: one: a hundredth of a stiff direction in a soft one hides its sign
 SAME = 0.99
@@ -142,19 +143,19 @@ def modes(atoms: Atoms, calculator: Calculator, step: float = STEP, correction: 
     return Modes(curvatures, found)
 
 
-def next_mode(found: Modes, checked: Sequence[FloatArray], tolerance: float = ASKED) -> int | None:
+def next_mode(found: Modes, checked: Sequence[FloatArray], limit: float = ASKED) -> int | None:
     """Which mode DFT is to be asked about; None when nothing is left to ask.
 
     The lowest one first, whatever its sign: with few labels on a symmetric path the modes across it are what the prior
-    makes of them. Then those that the model, trained on the answers, holds for negative in other directions than the
-    ``checked`` ones ([N, 3] each, of any length).
+    makes of them. Then those of a curvature below ``limit`` (eV/Å²) on the model, trained on the answers, in other
+    directions than the ``checked`` ones ([N, 3] each, of any length).
     """
     if len(checked) == 0:
         return 0 if len(found.curvatures) else None
     known = orth(np.array([direction.ravel() for direction in checked]).T)  # [3N, rank]
-    for index in range(found.negative(tolerance)):
+    for index in np.flatnonzero(found.curvatures < limit).tolist():
         if np.linalg.norm(found.directions[index].ravel() @ known) < SAME:
-            return index
+            return int(index)
     return None
 
 

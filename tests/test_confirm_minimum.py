@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from ase.calculators.calculator import Calculator, all_changes
 from ase.calculators.emt import EMT
 from ase.constraints import FixBondLength
 from ase.io import read
+from ase.optimize import BFGS
 
 from al_workflows import offline, steps
 from al_workflows.curvature import AMPLITUDE, TOLERANCE, displaced, modes
@@ -281,6 +283,24 @@ def test_a_displacement_is_downhill_and_after_failures_elsewhere() -> None:
     assert np.vdot(shifts[0], found.directions[0]) * down > 0
     sizes = [np.vdot(shift, shifts[0]) / np.vdot(shifts[0], shifts[0]) for shift in shifts]
     assert sizes == pytest.approx([*SHARES, SHARES[0]])
+
+
+def test_what_is_near_zero_on_one_side_is_asked_about_on_the_other() -> None:
+    saddle = bridge()
+    saddle.calc = EMT()
+    BFGS(saddle, logfile=None).run(fmax=0.01)
+    saddle.calc = None
+    direction = modes(saddle, EMT()).directions[3]
+    there = label(displaced(saddle, direction), cycle=2)
+    flat = replace(there, energy=label(saddle).energy, forces=label(saddle).forces)  # as DFT might say
+    pool = Displacement(label(saddle), [there], 1).run(EMT())
+    assert "softest mode that DFT has not judged" in pool.stop_detail  # first all other directions
+    known = [label(displaced(saddle, one)) for one in modes(saddle, EMT()).directions[:1]]
+    pool = Displacement(label(saddle), [flat, *known], 2).run(EMT())
+    assert "to the other side" in pool.stop_detail
+    assert pool.positions[1] + there.atoms.positions == pytest.approx(2 * saddle.positions)
+    both = [flat, *known, label(pool.frame(1))]
+    assert Displacement(label(saddle), both, 3).run(EMT()).stop_reason is StopReason.MODES_CHECKED
 
 
 def test_a_model_without_numbers_asks_for_nothing() -> None:

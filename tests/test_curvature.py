@@ -18,7 +18,15 @@ from ase.vibrations import Vibrations
 from al_workflows.curvature import TOLERANCE, Modes, displaced, hessian, modes, next_mode, secant_correction
 from al_workflows.errors import InputError
 from al_workflows.free_directions import free_directions
-from al_workflows.mode_check import ModeCheck, PointKind, check_mode, judge
+from al_workflows.mode_check import (
+    ModeCheck,
+    PointKind,
+    check_both_sides,
+    check_mode,
+    checks_beside,
+    judge,
+    mirrored,
+)
 from al_workflows.records import LabelStatus
 from tests.builders import label, slab
 
@@ -250,6 +258,30 @@ def test_a_double_well_is_a_saddle_and_the_fourth_derivative_errs_as_stated() ->
     assert check.negative()
 
 
+def test_both_sides_tell_the_curvature_of_any_quartic() -> None:
+    k, t, q, d = 0.02, 3.0, 40.0, 0.2
+
+    def curve(s: float) -> tuple[float, float]:
+        return 0.01 * s + k * s**2 / 2 + t * s**3 / 6 + q * s**4 / 24, 0.01 + k * s + t * s**2 / 2 + q * s**3 / 6
+
+    point, there = labels_on(curve, at=d)
+    back = labels_on(curve, at=-d)[1]
+    assert mirrored(point.atoms, there.atoms).positions == pytest.approx(back.atoms.positions)
+    one = check_mode(point, there)
+    assert one.curvature == pytest.approx(k - q * d**2 / 12)
+    assert one.unsure()
+    both = check_both_sides(point, there, back)
+    assert (both.curvature, both.slope) == pytest.approx((k, 0.01))
+    assert both.by_forces == pytest.approx(k + q * d**2 / 6)
+    assert both.by_energy == pytest.approx(k + q * d**2 / 12)
+    assert not both.unsure()
+    assert both.energy_change == pytest.approx(min(curve(d)[0], curve(-d)[0]))
+    other = labels_on(curve, at=0.1)[1]
+    found = checks_beside(point, [there, other, back])
+    assert [label for label, _ in found] == [there, other]
+    assert [check for _, check in found] == [both, check_mode(point, other)]
+
+
 def test_a_check_needs_two_accepted_labels_of_different_structures() -> None:
     point, moved = labels_on(lambda s: (s, 1.0))
     failed = label(moved.atoms, cycle=3, status=LabelStatus.SCF_NOT_CONVERGED)
@@ -273,15 +305,17 @@ def test_displacements_are_measured_on_the_atom_that_moves_most() -> None:
 # --- which direction next, and the verdict ------------------------------------------------------------------------
 
 
-def test_the_lowest_mode_is_asked_first_and_then_only_new_negative_ones() -> None:
+def test_the_lowest_mode_is_asked_first_and_then_only_new_soft_ones() -> None:
     axes = np.eye(6).reshape(6, 2, 3)
-    found = Modes(np.array([-1.0, -0.5, -0.02, 0.2, 1.0, 2.0]), axes)
+    found = Modes(np.array([-1.0, -0.5, 0.08, 0.2, 1.0, 2.0]), axes)
     assert next_mode(found, []) == 0
     assert next_mode(Modes(np.abs(found.curvatures), axes), []) == 0  # DFT has the word on a minimum too
     assert next_mode(found, [3.0 * axes[0]]) == 1
     assert next_mode(found, [axes[0], axes[0] + 0.1 * axes[1]]) is None  # together they hold both
     assert next_mode(found, [axes[0] + 0.9 * axes[3]]) == 0
-    assert next_mode(found, [axes[1], axes[0]]) is None  # -0.02 may be the model's error
+    assert next_mode(found, [axes[1], axes[0]]) is None
+    soft = Modes(np.array([-1.0, 0.04, 0.3, 1.0, 1.0, 2.0]), axes)
+    assert next_mode(soft, [axes[0]]) == 1  # the model may err by as much
     assert next_mode(Modes(np.full(6, np.nan), axes), [axes[0]]) is None
 
 

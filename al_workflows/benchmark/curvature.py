@@ -21,7 +21,7 @@ from al_workflows.benchmark.tables import Column
 from al_workflows.curvature import modes, secant_correction
 from al_workflows.dft.single_point import single_point_in_process
 from al_workflows.free_directions import free_directions
-from al_workflows.mode_check import PointKind, check_mode
+from al_workflows.mode_check import PointKind, checks_beside
 from al_workflows.potential import PotentialCalculator
 from al_workflows.records import Label, Pool, Record, Request, VerdictKind
 from al_workflows.results import RunResult
@@ -195,7 +195,7 @@ def _point(
         model_curvature=pool.measures[MODEL_CURVATURE],
         retrained_negative=retrained.negative() if beside else -1,
         retrained_curvature=float(retrained.curvatures[0]) if beside else float("nan"),
-        dft_curvature=min((check_mode(point, label).curvature for label in question.answered), default=None),
+        dft_curvature=min((check.curvature for _, check in checks_beside(point, question.answered)), default=None),
         verdict=kind.value,
         calls=sum(label.attempts > 0 for label in question.displaced),
         false=false,

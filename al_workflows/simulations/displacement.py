@@ -10,6 +10,7 @@ from ase.calculators.calculator import Calculator
 
 from al_workflows.curvature import AMPLITUDE, Modes, displaced, modes, next_mode, secant_correction
 from al_workflows.free_directions import free_directions
+from al_workflows.mode_check import checks_beside, mirrored
 from al_workflows.records import FloatArray, Label, Pool, StopReason
 
 #: displacements in units of :data:`~al_workflows.curvature.AMPLITUDE` after 0, 1, … for which DFT had no answer
@@ -59,8 +60,7 @@ class Displacement:
         checked = [label.atoms.positions - point.positions for label in self._answered]
         index = next_mode(found, checked)
         if index is None:
-            detail = f"the model holds no other direction for negative ({words})"
-            return _pool([point], calculator, StopReason.MODES_CHECKED, detail, found)
+            return self._other_side(calculator, found, words)
         direction = found.directions[index]
         amplitude = AMPLITUDE * self._share * self._downhill(direction)
         rank = "softest mode" if not checked else "softest mode that DFT has not judged"
@@ -69,6 +69,22 @@ class Displacement:
             f"{self._point.key.partition('/')[2]}: is that a minimum?"
         )
         return _pool([point, displaced(point, direction, amplitude)], calculator, StopReason.DISPLACED, detail, found)
+
+    def _other_side(self, calculator: Calculator, found: Modes, words: str) -> Pool:
+        """The mirror image of the lowest displacement that does not tell by one side; the point alone without one."""
+        point = self._point.atoms
+        checks = checks_beside(self._point, self._answered)
+        unsure = [(check.curvature, label) for label, check in checks if check.unsure()]
+        if not unsure:
+            detail = f"the model is sure of all other directions ({words})"
+            return _pool([point], calculator, StopReason.MODES_CHECKED, detail, found)
+        curvature, label = min(unsure, key=lambda pair: pair[0])
+        detail = (
+            f"to the other side of {self._point.key.partition('/')[2]} than {label.key.partition('/')[2]}: the "
+            f"curvature on the one, {curvature:.2f} eV/Å², is near zero; is that a minimum?"
+        )
+        frames = [point, mirrored(point, label.atoms)]
+        return _pool(frames, calculator, StopReason.DISPLACED, detail, found)
 
     def _downhill(self, direction: FloatArray) -> float:
         forces = self._point.forces

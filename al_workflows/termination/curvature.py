@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from al_workflows.mode_check import ModeCheck, check_mode, judge
+from al_workflows.mode_check import ModeCheck, checks_beside, judge
 from al_workflows.records import Cycle, Label, StopReason, Verdict, VerdictKind
 from al_workflows.simulations.displacement import MODEL_NEGATIVE
 from al_workflows.structures import max_force
@@ -23,7 +23,7 @@ CURVATURE = "curvature"
 #: in the evidence: the lowest curvature that DFT found beside the structure
 LOWEST_CURVATURE = "lowest_curvature_eV_per_A2"
 #: a structure is displaced so often at most; then it stays undecided
-MAX_DISPLACEMENTS = 4
+MAX_DISPLACEMENTS = 6
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,11 +63,12 @@ def open_question(history: Sequence[Cycle], labels: Sequence[Label]) -> Question
 
 
 def saddle_beside(moved: Label, history: Sequence[Cycle], labels: Sequence[Label]) -> Label | None:
-    """The saddle from which ``moved`` was displaced, if DFT found it to be one by ``moved``."""
-    if moved.request.strategy != CURVATURE or len(history) <= moved.cycle or not _found(history[moved.cycle].verdict):
-        return None
-    key = history[moved.cycle - 1].verdict.label_key
-    return next((label for label in labels if label.key == key), None)
+    """The saddle from which ``moved`` was displaced, if DFT found it to be one."""
+    for question in questions(history, labels):
+        closed = question.first + question.tries + 1
+        if moved in question.displaced and len(history) > closed and _found(history[closed].verdict):
+            return question.point
+    return None
 
 
 def saddle_was_found(history: Sequence[Cycle]) -> bool:
@@ -78,8 +79,9 @@ def saddle_was_found(history: Sequence[Cycle]) -> bool:
 class ConfirmedMinimum:
     """The target ``fmax`` (eV/Å) is met, and no direction is found in which DFT's energy curves downwards.
 
-    One displacement along the model's softest mode is asked for; the model is trained on the answer, and if it then
-    holds another direction for negative, DFT is asked about that one as well.
+    One displacement along the model's softest mode is asked for; the model is trained on the answer, and if it then is
+    not sure of another direction, DFT is asked about that one as well, and last about the other side of what was near
+    zero on one.
     """
 
     def __init__(self, fmax: float) -> None:
@@ -100,7 +102,7 @@ class ConfirmedMinimum:
     def _answer(self, question: Question, progress: Progress) -> Verdict:
         point, pool = question.point, progress.pool
         answered = [*question.answered, *(label for label in progress.labels if label.ok)]
-        checks = [check_mode(point, label) for label in answered]
+        checks = [check for _, check in checks_beside(point, answered)]
         closed = pool is not None and pool.stop_reason is StopReason.MODES_CHECKED
         order = int(pool.measures.get(MODEL_NEGATIVE, 0)) if pool is not None else 0
         evidence = self._evidence(point, checks, progress)
@@ -122,8 +124,8 @@ class ConfirmedMinimum:
             return Verdict(VerdictKind.STALLED, CURVATURE, reason, evidence, point.key)
         if any(label.ok for label in progress.labels):
             reason = (
-                f"DFT finds a curvature of {checks[-1].curvature:.2f} eV/Å² beside {point.key}; the model learns from "
-                "it, and is asked for other directions"
+                f"the lowest curvature that DFT finds beside {point.key} is {evidence[LOWEST_CURVATURE]:.2f} eV/Å²; "
+                "the model learns from it, and is asked for other directions"
             )
         else:
             reason = f"DFT has no answer beside {point.key}; it is displaced otherwise"
