@@ -93,6 +93,21 @@ def relax(
         raise typer.Exit(NOT_CONVERGED)
 
 
+@app.command(
+    name="held-out", epilog="Example:  [cyan]alflow benchmark held-out run-1/labels.extxyz run-2/labels.extxyz[/cyan]"
+)
+def held_out(
+    train: Annotated[Path, typer.Argument(metavar="TRAIN", help="Labels to train on, in their order.")],
+    test: Annotated[Path, typer.Argument(metavar="TEST", help="Labels of another run on the same surface.")],
+    output: OutputOption = DEFAULT_OUTPUT,
+) -> None:
+    """Errors on the labels of another run, by training labels, with and without prior. Labels are extxyz files."""
+    from al_workflows.benchmark.held_out import held_out_document
+    from al_workflows.preflight import writable_directory
+
+    _write(held_out_document(train, test, _command()), writable_directory(output), "held-out")
+
+
 class _Counter:
     """A line for each result as it comes, and a bar below them (on a terminal only)."""
 
