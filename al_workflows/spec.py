@@ -108,12 +108,16 @@ class GaussianProcessSpec(Strict):
     prior: PriorSpec = MorsePriorSpec()
 
 
+#: keys that only networks have: with one of them `kind` need not be said
+_OF_NETWORKS = frozenset({"hidden", "training"})
+
+
 def _potential_kind(value: Any) -> str | None:
-    """``kind``, or the default."""
-    kind: str | None = (
-        value.get("kind", "gaussian_process") if isinstance(value, dict) else getattr(value, "kind", None)
-    )
-    return kind
+    """``kind``; without it that of the keys given, and else the default."""
+    if not isinstance(value, dict):
+        kind: str | None = getattr(value, "kind", None)
+        return kind
+    return str(value.get("kind") or ("behler_parrinello" if value.keys() & _OF_NETWORKS else "gaussian_process"))
 
 
 PotentialSpec = Annotated[
