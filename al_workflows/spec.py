@@ -55,14 +55,36 @@ class DescriptorSpec(Strict):
 class FitSpec(Strict):
     """Least squares to the noise one needs, stopped at about half of it, anchored at the initial weights.
 
-    ``levenberg_marquardt`` for few small images, ``lbfgs`` (with line search) beyond; ``auto`` chooses by size.
+    ``levenberg_marquardt`` for few small images, ``lbfgs`` (with line search) beyond; ``auto`` chooses by size, and
+    goes over to the defaults of ``minibatch`` where the data are much.
     """
 
     kind: Literal["auto", "levenberg_marquardt", "lbfgs"] = "auto"
     sigma_forces: PositiveFloat = Field(0.01, description="eV/Å")
     sigma_energy: PositiveFloat = Field(0.003, description="eV")
     max_iterations: PositiveInt | None = Field(
-        None, description="of each network; null: 100 of levenberg_marquardt, 2000 of lbfgs"
+        None, description="of each network; null: 100 of levenberg_marquardt, 2000 of lbfgs, epochs of minibatch"
+    )
+    warm_start: bool = Field(False, description="start from the previous cycle's weights")
+
+
+class MinibatchSpec(Strict):
+    """The same least squares for much data: Adam over mini-batches under cosine annealing with restarts.
+
+    All networks are trained at once, on a CUDA device where there is one. Memory is bounded whatever the data.
+    """
+
+    kind: Literal["minibatch"] = "minibatch"
+    sigma_forces: PositiveFloat = Field(0.01, description="eV/Å")
+    sigma_energy: PositiveFloat = Field(0.003, description="eV")
+    epochs: PositiveInt | None = Field(None, description="at most; null: as many as make 10,000 steps, at least 20")
+    batch_images: PositiveInt = Field(8, description="images a step, fewer where they are large")
+    learning_rate: PositiveFloat = Field(0.03, description="at the start of each period; it falls to zero")
+    restarts: int = Field(1, ge=0, le=10, description="each period is twice as long as the one before")
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: CUDA where there is a device for it")
+    precision: Literal["float64", "float32"] = "float64"
+    memory: float = Field(
+        2.0, ge=0, description="GB of batches to keep; what is beyond is computed anew in every epoch"
     )
     warm_start: bool = Field(False, description="start from the previous cycle's weights")
 
@@ -78,7 +100,7 @@ class PaperTrainingSpec(Strict):
     restart_factor: PositiveInt = 2
 
 
-TrainingSpec = Annotated[FitSpec | PaperTrainingSpec, Field(discriminator="kind")]
+TrainingSpec = Annotated[FitSpec | MinibatchSpec | PaperTrainingSpec, Field(discriminator="kind")]
 
 
 class NetworkPotentialSpec(Strict):

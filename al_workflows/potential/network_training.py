@@ -10,6 +10,7 @@ import numpy as np
 from al_workflows.potential import least_squares, scaling
 from al_workflows.potential.descriptor import Descriptor
 from al_workflows.potential.ensemble import NetworkEnsemble
+from al_workflows.potential.minibatch_training import minibatch_spec, train_by_minibatches
 from al_workflows.potential.model import Potential
 from al_workflows.potential.network import Layout
 from al_workflows.potential.paper_training import paper_fit, paper_weights
@@ -17,7 +18,7 @@ from al_workflows.potential.prepare import Prepared, prepare
 from al_workflows.potential.problem import Problem, Target, stack
 from al_workflows.potential.values import Image, TrainingMetrics
 from al_workflows.records import FloatArray
-from al_workflows.spec import FitSpec, NetworkPotentialSpec, PaperTrainingSpec
+from al_workflows.spec import FitSpec, MinibatchSpec, NetworkPotentialSpec, PaperTrainingSpec
 
 #: width of the first weights, times 1/√fan_in
 GAIN = 0.5
@@ -46,13 +47,14 @@ def train_networks(
     )
     data = prepare(images, spec, cloud_rng)
     layout = Layout(len(data.elements), (data.descriptor.n_features, *spec.hidden, 1))
-    problem = _problem(layout, data, spec)
     starts = warm_starts(previous, spec, data.elements, data.descriptor, layout, data.scale)
-    fits = []
-    for member, rng in enumerate(member_rngs):
-        seen = _resampled(problem, member, rng)
-        start = starts[member] if starts is not None else layout.initial(rng, GAIN)
-        fits.append(_fit(seen, start, spec))
+    shares = np.array([_shares(member, len(images), rng) for member, rng in enumerate(member_rngs)])
+    if starts is None:
+        starts = np.array([layout.initial(rng, GAIN) for rng in member_rngs])
+    if (minibatch := minibatch_spec(data, spec)) is not None:
+        return train_by_minibatches(data, layout, minibatch, starts, shares, cloud_rng)
+    problem = _problem(layout, data, spec)
+    fits = [_fit(_weighted(problem, share), start, spec) for share, start in zip(shares, starts, strict=True)]
     parameters = np.array([fit.parameters for fit in fits])
     metrics = _metrics(problem, parameters, fits, spec)
     return data.potential(NetworkEnsemble(layout, parameters), metrics)
@@ -72,26 +74,28 @@ def _problem(layout: Layout, data: Prepared, spec: NetworkPotentialSpec) -> Prob
     return Problem(layout, stack(targets), energy_weights, force_weights)
 
 
-def _resampled(problem: Problem, member: int, rng: np.random.Generator) -> Problem:
-    """``problem`` as ``member`` sees it: the first sees every image alike, the others at random weights.
+def _shares(member: int, n_images: int, rng: np.random.Generator) -> FloatArray:
+    """Weights of the images' squares as ``member`` sees them: the first sees all alike, the others at random weights.
 
     A bootstrap that draws images may leave out the newest of a handful, on which the next cycle depends: weights
     between ½ and 3/2 leave none out.
     """
-    if member == 0:
-        return problem
-    shares = np.sqrt(rng.uniform(0.5, 1.5, len(problem.energy_weights)))
-    return Problem(problem.layout, problem.blocks, problem.energy_weights * shares, problem.force_weights * shares)
+    return np.ones(n_images) if member == 0 else rng.uniform(0.5, 1.5, n_images)
+
+
+def _weighted(problem: Problem, shares: FloatArray) -> Problem:
+    roots = np.sqrt(shares)
+    return Problem(problem.layout, problem.blocks, problem.energy_weights * roots, problem.force_weights * roots)
 
 
 def _fit(problem: Problem, start: FloatArray, spec: NetworkPotentialSpec) -> least_squares.Fit:
     training = spec.training
     if isinstance(training, PaperTrainingSpec):
         return paper_fit(problem, start, training)
+    most = training.max_iterations if isinstance(training, FitSpec) else None
     if trainer_name(problem, spec) == "levenberg_marquardt":
-        most = training.max_iterations or least_squares.DUAL_ITERATIONS
-        return least_squares.levenberg_marquardt(problem, start, most)
-    return least_squares.lbfgs(problem, start, training.max_iterations or least_squares.LBFGS_ITERATIONS)
+        return least_squares.levenberg_marquardt(problem, start, most or least_squares.DUAL_ITERATIONS)
+    return least_squares.lbfgs(problem, start, most or least_squares.LBFGS_ITERATIONS)
 
 
 def trainer_name(problem: Problem, spec: NetworkPotentialSpec) -> str:
@@ -110,7 +114,7 @@ def warm_starts(
     scale: scaling.Scaling,
 ) -> FloatArray | None:
     """Weights of ``previous``, its first layer adapted to the new scaling so that its energies stay; or None."""
-    if not isinstance(spec.training, FitSpec) or not spec.training.warm_start:
+    if not isinstance(spec.training, FitSpec | MinibatchSpec) or not spec.training.warm_start:
         return None
     if previous is None or not isinstance(previous.regressor, NetworkEnsemble):
         return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from ase.data import chemical_symbols
@@ -16,7 +16,7 @@ from al_workflows.potential.links import Links
 from al_workflows.potential.model import Potential, Reference, Regressor, neighbor_cutoff, species_of
 from al_workflows.potential.priors import Prior
 from al_workflows.potential.priors.build import build_prior, refitted
-from al_workflows.potential.priors.morse_fit import PriorSample
+from al_workflows.potential.priors.morse_fit import MOST_LABELS, PriorSample
 from al_workflows.potential.values import Image, TrainingMetrics
 from al_workflows.records import FloatArray
 from al_workflows.spec import PotentialSpec
@@ -25,16 +25,25 @@ from al_workflows.spec import PotentialSpec
 ORDINARY_FORCE = 5.0
 #: atoms nearer than this (Å) are a mistake, and a Morse curve has nothing to say about them
 CLOSEST = 0.2
+#: neighbours of all images that are remembered (32 bytes each)
+MOST_PAIRS = 10_000_000
 
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """An image with what is computed of it once."""
+    """An image with what is computed of it once: ``features`` [N, F] unscaled, ``n_pairs`` neighbours in all."""
 
     image: Image
     species: IntArray
-    neighbors: Neighbors
     features: FloatArray
+    n_pairs: int
+    reach: float
+    known: Neighbors | None = None
+
+    @property
+    def neighbors(self) -> Neighbors:
+        """Neighbours within ``reach`` (Å), found anew where there are too many of all images to be ``known``."""
+        return find_neighbors(self.image.atoms, self.reach) if self.known is None else self.known
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,9 +104,11 @@ def prepare(images: Sequence[Image], spec: PotentialSpec, rng: np.random.Generat
     descriptor = Descriptor(spec.descriptor, len(elements))
     prior = build_prior(elements, spec.prior)
     cutoff = neighbor_cutoff(descriptor, prior)
-    samples = tuple(_sample(image, elements, descriptor, cutoff) for image in images)
-    labels = [PriorSample(s.image.atoms, s.species, s.neighbors, s.image.energy, s.image.forces) for s in samples]
-    prior = refitted(prior, labels)
+    samples = _samples(images, elements, descriptor, cutoff)
+    labels = samples[-MOST_LABELS:]  # a fit looks at no others
+    prior = refitted(
+        prior, [PriorSample(s.image.atoms, s.species, s.neighbors, s.image.energy, s.image.forces) for s in labels]
+    )
     scale = _scaling(samples, elements, descriptor, rng)
     reference, energies, forces = _left(samples, descriptor.n_species, prior)
     return Prepared(elements, descriptor, prior, samples, scale, reference, energies, forces)
@@ -119,6 +130,18 @@ def check_images(images: Sequence[Image]) -> None:
                 raise TrainingError(f"{where} has {name} with NaN or infinity; remove it")
 
 
+def _samples(
+    images: Sequence[Image], elements: tuple[str, ...], descriptor: Descriptor, cutoff: float
+) -> tuple[Sample, ...]:
+    """Samples of ``images``; the first :data:`MOST_PAIRS` neighbours of them all are known."""
+    samples, left = [], MOST_PAIRS
+    for image in images:
+        sample = _sample(image, elements, descriptor, cutoff)
+        left -= sample.n_pairs
+        samples.append(sample if left >= 0 else replace(sample, known=None))
+    return tuple(samples)
+
+
 def _sample(image: Image, elements: tuple[str, ...], descriptor: Descriptor, cutoff: float) -> Sample:
     species = species_of(image.atoms, elements)
     neighbors = find_neighbors(image.atoms, cutoff)
@@ -127,7 +150,8 @@ def _sample(image: Image, elements: tuple[str, ...], descriptor: Descriptor, cut
         raise TrainingError(
             f"an image of {image.atoms.symbols} has atoms {closest:.3f} Å apart but {CLOSEST} Å is the least; remove it"
         )
-    return Sample(image, species, neighbors, descriptor.features(species, neighbors))
+    features = descriptor.features(species, neighbors)
+    return Sample(image, species, features, len(neighbors.second), cutoff, neighbors)
 
 
 def _scaling(
