@@ -22,8 +22,9 @@ from al_workflows.preflight import prepare_structure
 from al_workflows.records import Cycle, Label, LabelStatus, Pool, Request, StopReason, Verdict, VerdictKind
 from al_workflows.results import RunResult
 from al_workflows.run_directory import read_run_directory
-from al_workflows.simulations.displacement import SHARES, Displacement, beside_saddle
+from al_workflows.simulations.displacement import SHARES, Displacement, beside_saddle, energy_on
 from al_workflows.spec import RunSpec
+from al_workflows.start import simulation_start
 from al_workflows.structures import max_force
 from al_workflows.termination import Progress
 from al_workflows.termination.curvature import CURVATURE, LOWEST_CURVATURE, MAX_DISPLACEMENTS, questions
@@ -317,6 +318,25 @@ def test_a_flat_saddle_is_left_far_enough_for_a_relaxation_to_begin() -> None:
     assert near.positions == pytest.approx(moved.positions)
     up = displaced(saddle, np.eye(27)[26].reshape(9, 3), 1.0)  # away from the surface, where the energy rises
     assert beside_saddle(saddle, up, EMT(), fmax=10.0).positions == pytest.approx(up.positions)
+
+
+@pytest.mark.parametrize("higher", [False, True])
+def test_the_start_behind_a_saddle_is_off_it_even_where_dft_displaced_it_upwards(higher: bool) -> None:
+    saddle, request = bridge(), Request("run/0001/00", bridge(), strategy="final", reason="test")
+    point = label(saddle, request=request)
+    assert point.energy is not None
+    moved = displaced(saddle, modes(saddle, EMT()).directions[0])
+    request = Request("run/0002/00", moved, strategy=CURVATURE, reason="test")
+    there = label(moved, request=request, energy=point.energy + (0.01 if higher else -0.01))
+    found = Cycle(2, Verdict(VerdictKind.CONTINUE, CURVATURE, "a saddle"), 1, 0.1, 0.0, None, {})
+    history = (*asking(), found)
+    labels = (label(slab(2.4)), point, there)
+    start = simulation_start(confirming(), slab(2.4), labels, history, EMT())
+    shift = start.positions - saddle.positions
+    assert np.linalg.norm(shift, axis=1).max() >= 0.999 * AMPLITUDE
+    assert energy_on(EMT(), start) < energy_on(EMT(), saddle)
+    unasked = simulation_start(confirming(), slab(2.4), labels, asking(), EMT())
+    assert unasked.positions == pytest.approx((saddle if higher else moved).positions)
 
 
 def test_constraints_without_straight_directions_are_refused_before_anything_runs() -> None:

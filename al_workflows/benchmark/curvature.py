@@ -18,15 +18,14 @@ from al_workflows.benchmark.jobs import as_they_finish
 from al_workflows.benchmark.sites import Site, draw_sites
 from al_workflows.benchmark.systems import REPORTED_DRAW
 from al_workflows.benchmark.tables import Column
-from al_workflows.curvature import modes, secant_correction
+from al_workflows.curvature import modes
 from al_workflows.dft.single_point import single_point_in_process
-from al_workflows.free_directions import free_directions
 from al_workflows.mode_check import PointKind, checks_beside
 from al_workflows.potential import PotentialCalculator
 from al_workflows.records import Label, Pool, Record, Request, VerdictKind
 from al_workflows.results import RunResult
 from al_workflows.run_directory import read_run_directory
-from al_workflows.simulations.displacement import MODEL_CURVATURE, MODEL_NEGATIVE
+from al_workflows.simulations.displacement import MODEL_CURVATURE, MODEL_NEGATIVE, modes_at
 from al_workflows.spec import RunSpec
 from al_workflows.spec_file import parse_spec
 from al_workflows.termination.curvature import Question, questions
@@ -179,8 +178,7 @@ def _point(
     learned = [label for label in result.labels if label.cycle <= cycle + 1]
     model = PotentialCalculator(steps.train(spec, cycle + 2, learned))
     beside = [label for label in question.answered if label.cycle == cycle + 1]
-    correction = secant_correction(point, beside, model, free_directions(point.atoms))
-    retrained = modes(point.atoms, model, correction=correction)
+    retrained = modes_at(point, beside, model)
     kind = _kind(result, question)
     false = kind is PointKind.MINIMUM and true.negative() > 0
     false = false or (kind is PointKind.SADDLE and bool(true.curvatures[0] >= 0))

@@ -51,8 +51,7 @@ class Displacement:
     def run(self, calculator: Calculator) -> Pool:
         """The pool: the point, and the displaced structure if there is a mode left to ask about."""
         point = self._point.atoms
-        correction = secant_correction(self._point, self._answered, calculator, free_directions(point))
-        found = modes(point, calculator, correction=correction)
+        found = modes_at(self._point, self._answered, calculator)
         if np.isnan(found.curvatures).any():
             detail = "the model predicts a number that is not finite"
             return _pool([point], calculator, StopReason.NOT_FINITE, detail, found.lowest(0))
@@ -89,6 +88,25 @@ class Displacement:
     def _downhill(self, direction: FloatArray) -> float:
         forces = self._point.forces
         return -1.0 if forces is not None and float(np.vdot(forces, direction)) < -LEVEL else 1.0
+
+
+def modes_at(point: Label, answered: Sequence[Label], calculator: Calculator) -> Modes:
+    """The model's modes at ``point``, mended by what DFT has said beside it."""
+    directions = free_directions(point.atoms)
+    return modes(point.atoms, calculator, correction=secant_correction(point, answered, calculator, directions))
+
+
+def off_saddle(point: Label, answered: Sequence[Label], calculator: Calculator) -> list[Atoms]:
+    """Both sides of a saddle along the lowest of :func:`modes_at`."""
+    direction = modes_at(point, answered, calculator).directions[0]
+    return [displaced(point.atoms, direction, sign * AMPLITUDE) for sign in (1.0, -1.0)]
+
+
+def energy_on(calculator: Calculator, atoms: Atoms) -> float:
+    """The calculator's energy of ``atoms``, eV."""
+    copy = atoms.copy()
+    copy.calc = calculator
+    return float(copy.get_potential_energy())
 
 
 def beside_saddle(saddle: Atoms, moved: Atoms, calculator: Calculator, fmax: float) -> Atoms:

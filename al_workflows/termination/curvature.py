@@ -62,12 +62,13 @@ def open_question(history: Sequence[Cycle], labels: Sequence[Label]) -> Question
     return questions(history, labels)[-1] if history and _asks(history[-1].verdict) else None
 
 
-def saddle_beside(moved: Label, history: Sequence[Cycle], labels: Sequence[Label]) -> Label | None:
-    """The saddle from which ``moved`` was displaced, if DFT found it to be one."""
+def saddle_at(label: Label, history: Sequence[Cycle], labels: Sequence[Label]) -> Question | None:
+    """The question that DFT answered by a saddle, of which ``label`` is the point or one displaced from it."""
     for question in questions(history, labels):
         closed = question.first + question.tries + 1
-        if moved in question.displaced and len(history) > closed and _found(history[closed].verdict):
-            return question.point
+        there = label.key == question.point.key or label in question.displaced
+        if there and len(history) > closed and _found(history[closed].verdict):
+            return question
     return None
 
 
@@ -109,7 +110,7 @@ class ConfirmedMinimum:
         if any(check.negative() for check in checks):
             reason = (
                 f"{point.key} is no minimum: {judge(order, not closed, checks).reason}; "
-                "the next relaxation starts from the lowest structure"
+                "the next relaxation starts beside it"
             )
             return Verdict(VerdictKind.CONTINUE, CURVATURE, reason, evidence)
         small = (
