@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Annotated, Self
@@ -11,6 +12,7 @@ import typer
 if TYPE_CHECKING:
     from al_workflows.benchmark.relaxed import Relaxed
     from al_workflows.benchmark.tables import Document
+    from al_workflows.benchmark.uncertainty import UncertaintyRow
 
 #: the exit code when a run with the default settings has not converged
 NOT_CONVERGED = 1
@@ -44,6 +46,9 @@ OutputOption = Annotated[Path, typer.Option("--output", "-o", metavar="DIR", hel
 CacheOption = Annotated[
     Path | None,
     typer.Option(metavar="DIR", help="Where results are kept; by default cache in the output.", show_default=False),
+]
+PotentialsOption = Annotated[
+    list[str], typer.Option(metavar="KINDS", help="gaussian_process, behler_parrinello; with commas or repeated.")
 ]
 JobsOption = Annotated[int, typer.Option("--jobs", "-j", min=1, max=256, help="Processes, one thread each.")]
 
@@ -108,6 +113,47 @@ def held_out(
     _write(held_out_document(train, test, _command()), writable_directory(output), "held-out")
 
 
+@app.command(epilog="Example:  [cyan]alflow benchmark uncertainty --systems paper,drawn:4 --seeds 2[/cyan]")
+def uncertainty(
+    systems: SystemsOption = ["paper", "drawn:4"],  # noqa: B006
+    seeds: SeedsOption = "1",
+    potentials: PotentialsOption = ["gaussian_process", "behler_parrinello"],  # noqa: B006
+    members: Annotated[str, typer.Option(metavar="LIST", help="Sizes of the ensemble, from 2 on.")] = "3,5,8",
+    labels: Annotated[str, typer.Option(metavar="LIST", help="How many labels of a relaxation.")] = "1,3,10",
+    draw_seed: DrawOption = None,
+    output: OutputOption = DEFAULT_OUTPUT,
+) -> None:
+    """Compare predicted with true errors of forces, on and off the path of a relaxation, with EMT as the parent."""
+    from al_workflows.benchmark.choices import seeds_of, systems_of
+    from al_workflows.benchmark.uncertainty import document, kinds_of, numbers_of, uncertainty_rows
+    from al_workflows.preflight import writable_directory
+
+    chosen, numbers = systems_of(_split(systems), draw_seed), seeds_of(seeds)
+    kinds = kinds_of(_split(potentials))
+    sizes, counts = numbers_of("--members", members, least=2), numbers_of("--labels", labels, least=1)
+    output = writable_directory(output)
+    with _Counter() as counter:
+        rows = uncertainty_rows(chosen, numbers, kinds, sizes, counts, counter.uncertain)
+    _write(document(rows, [system.name for system in chosen], numbers, _command()), output, "uncertainty")
+
+
+@app.command(epilog="Example:  [cyan]alflow benchmark curvature --seeds 3 --jobs 4[/cyan]")
+def curvature(
+    seeds: Annotated[int, typer.Option(metavar="N", min=1, help="Runs of each start, with the seeds 0 to N - 1.")] = 1,
+    fmax: Annotated[float, typer.Option(min=1e-4, max=1.0, help="Largest force on a free atom, eV/Å.")] = 0.03,
+    output: OutputOption = DEFAULT_OUTPUT,
+    jobs: JobsOption = 1,
+) -> None:
+    """Minimum or saddle: what confirm_minimum says from symmetric starts, beside the parent's Hessian (EMT)."""
+    from al_workflows.benchmark.curvature import curvature_study
+    from al_workflows.benchmark.curvature_tables import document
+    from al_workflows.preflight import writable_directory
+
+    output = writable_directory(output)
+    study = curvature_study(seeds, fmax=fmax, jobs=jobs)
+    _write(document(study, _command(), {"parent": "EMT", "target fmax, eV/Å": fmax}), output, "curvature")
+
+
 class _Counter:
     """A line for each result as it comes, and a bar below them (on a terminal only)."""
 
@@ -135,6 +181,12 @@ class _Counter:
             spent = sum(one.seconds.values())
             text = f"{one.system}  seed {one.seed}  {one.method}: {one.outcome.value}, {one.calls} calls, {spent:.1f} s"
             self._bar.console.print(text, soft_wrap=True)
+
+    def uncertain(self, rows: Sequence[UncertaintyRow]) -> None:
+        """Print what was measured of one kind and number of labels."""
+        for row in rows:
+            text = f"{row.kind}  {row.members} members  {row.labels} labels  {row.where}: rank {row.rank:.2f}"
+            self._bar.console.print(f"{text}, within σ {row.within_1:.2f} ({row.nominal_1:.2f})", soft_wrap=True)
 
 
 def _split(names: list[str]) -> list[str]:

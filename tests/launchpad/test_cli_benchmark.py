@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from al_workflows.benchmark import curvature
+from launchpad.cli import benchmark
 from tests.launchpad.test_bad_input import ALFLOW, alflow, refusal
 
 
@@ -75,3 +77,26 @@ def wait_for_end(pids: list[int]) -> list[int]:
 def test_bad_input_is_refused_in_one_line(words: tuple[str, ...], said: str, tmp_path: Path) -> None:
     assert said in refusal("benchmark", "relax", *words, cwd=tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def test_uncertainty_of_one_start(tmp_path: Path) -> None:
+    words = ("benchmark", "uncertainty", "--systems", "paper", "--potentials", "gaussian_process", "--members", "3")
+    done = alflow(*words, "--labels", "2", "-o", "out", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    (table,) = json.loads((tmp_path / "out" / "uncertainty.json").read_text())["tables"]
+    assert [(row["members"], row["labels"]) for row in table["rows"]] == [(3, 2)] * 3
+    assert "rank correlation" in (tmp_path / "out" / "uncertainty.md").read_text()
+    assert "from 2 on" in refusal("benchmark", "uncertainty", "--members", "1", cwd=tmp_path)
+
+
+def test_curvature_writes_its_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def study(seeds: int, **others: object) -> curvature.Study:
+        asked.append((seeds, others))
+        return curvature.Study((), ())
+
+    monkeypatch.setattr(curvature, "curvature_study", study)
+    benchmark.curvature(seeds=3, fmax=0.02, output=tmp_path / "out", jobs=2)
+    assert asked == [(3, {"fmax": 0.02, "jobs": 2})]
+    assert "Minimum or saddle" in (tmp_path / "out" / "curvature.md").read_text()

@@ -17,7 +17,7 @@ from al_workflows.potential.compiled import compiled
 from al_workflows.potential.links import Links
 from al_workflows.records import FloatArray
 
-#: numbers in a temporary array of :meth:`FourierFeatures.rows` (1 MB): it stays in the cache
+#: numbers in a temporary array (1 MB): it stays in the cache
 BLOCK = 2**17
 
 
@@ -61,10 +61,11 @@ class FourierFeatures:
         cosines, sines = self._waves(kind, inputs)
         energies = weights @ cosines.sum(axis=0)
         inwards = np.ascontiguousarray(self.frequencies[kind].T)
-        gradients, slopes = np.empty((len(weights), *inputs.shape)), np.empty_like(sines)
-        for weight, gradient in zip(weights, gradients, strict=True):  # no room for all rows' slopes at once
-            np.multiply(sines, -weight, out=slopes)
-            np.matmul(slopes, inwards, out=gradient)
+        gradients = np.empty((len(weights), *inputs.shape))
+        some = max(1, BLOCK // sines.size)  # rows at once
+        for start in range(0, len(weights), some):
+            rows = slice(start, start + some)
+            np.matmul(sines * -weights[rows, None, :], inwards, out=gradients[rows])
         return energies, gradients
 
     def rows(self, species: IntArray, inputs: FloatArray, links: Links, columns: IntArray) -> FloatArray:
