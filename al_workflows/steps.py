@@ -62,7 +62,8 @@ def simulate(
     calculator = PotentialCalculator(potential)
     question = open_question(history, labels)
     if question is not None:
-        return Displacement(question.point, question.answered, question.tries).run(calculator)
+        displacement = Displacement(question.point, question.answered, question.tries, question.surprised)
+        return displacement.run(calculator)
     start = kicked(simulation_start(spec, start, labels, history, calculator), history, _rng(spec, cycle, "kick"))
     known = [label.atoms for label in labels if label.energy is not None]
     simulation = simulation_of(spec, trust_radius(spec.simulation, history))

@@ -22,12 +22,12 @@ from al_workflows.preflight import prepare_structure
 from al_workflows.records import Cycle, Label, LabelStatus, Pool, Request, StopReason, Verdict, VerdictKind
 from al_workflows.results import RunResult
 from al_workflows.run_directory import read_run_directory
-from al_workflows.simulations.displacement import SHARES, Displacement, beside_saddle, energy_on
+from al_workflows.simulations.displacement import ASKED_CURVATURE, SHARES, Displacement, beside_saddle, energy_on
 from al_workflows.spec import RunSpec
 from al_workflows.start import simulation_start
 from al_workflows.structures import max_force
 from al_workflows.termination import Progress
-from al_workflows.termination.curvature import CURVATURE, LOWEST_CURVATURE, MAX_DISPLACEMENTS, questions
+from al_workflows.termination.curvature import CURVATURE, LOWEST_CURVATURE, MAX_DISPLACEMENTS, open_question, questions
 from launchpad.examples import copy_example
 from tests.builders import EMPTY, bridge, cycle, label, pool, run_spec, slab
 
@@ -300,6 +300,27 @@ def test_what_is_near_zero_on_one_side_is_asked_about_on_the_other() -> None:
     assert pool.positions[1] + there.atoms.positions == pytest.approx(2 * atoms.positions)
     both = [flat, label(pool.frame(1))]
     assert Displacement(point, both, 2).run(EMT()).stop_reason is StopReason.MODES_CHECKED
+
+
+def test_a_model_that_was_wrong_about_the_sign_is_asked_again() -> None:
+    atoms = slab(1.5)
+    atoms.calc = EMT()
+    BFGS(atoms, logfile=None).run(fmax=0.01)
+    atoms.calc = None
+    point = label(atoms, cycle=1)
+    request = Request("run/0002/00", displaced(atoms, modes(atoms, EMT()).directions[-1]), CURVATURE, "test")
+    there = label(request.atoms, request=request)
+    asks, said = asking()[-1].verdict, {ASKED_CURVATURE: -1.0}
+    history = (*asking()[:-1], replace(asking()[-1], verdict=replace(asks, label_key=point.key)))
+    answered = Cycle(2, replace(asks, label_key=point.key, evidence=said), 1, 0.1, 0.1, None, {})
+    right = Cycle(2, replace(asks, label_key=point.key, evidence={ASKED_CURVATURE: 1.0}), 1, 0.1, 0.1, None, {})
+    for closed, surprised in ((answered, True), (right, False)):
+        question = open_question((*history, closed), (point, there))
+        assert question is not None
+        assert question.surprised == surprised
+        pool = Displacement(point, question.answered, 1, question.surprised).run(EMT())
+        assert (pool.stop_reason is StopReason.DISPLACED) == surprised
+        assert (ASKED_CURVATURE in pool.measures) == surprised
 
 
 def test_a_model_without_numbers_asks_for_nothing() -> None:

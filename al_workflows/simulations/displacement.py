@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import Calculator
 
-from al_workflows.curvature import AMPLITUDE, Modes, displaced, modes, next_mode, secant_correction
+from al_workflows.curvature import AMPLITUDE, ASKED, Modes, displaced, modes, next_mode, secant_correction
 from al_workflows.free_directions import free_directions
 from al_workflows.mode_check import checks_beside, mirrored
 from al_workflows.records import FloatArray, Label, Pool, StopReason
@@ -21,6 +22,8 @@ LEVEL = 1e-3
 PUSHES = 3
 #: names in :attr:`al_workflows.records.Pool.measures`
 MODEL_CURVATURE, MODEL_NEGATIVE = "model_curvature_eV_per_A2", "model_negative_modes"
+#: of the mode that DFT is asked about
+ASKED_CURVATURE = "asked_curvature_eV_per_A2"
 
 
 def asks_for_curvature(pool: Pool) -> bool:
@@ -41,11 +44,14 @@ class Displacement:
         Accepted labels of structures displaced from it.
     tries
         How many displacements there have been, those without an answer included.
+    surprised
+        The model was wrong about the last one: its softest other mode is asked about, whatever it says of that.
     """
 
-    def __init__(self, point: Label, answered: Sequence[Label], tries: int) -> None:
+    def __init__(self, point: Label, answered: Sequence[Label], tries: int, surprised: bool = False) -> None:
         self._point = point
         self._answered = answered
+        self._limit = np.inf if surprised else ASKED
         self._share = SHARES[(tries - len(answered)) % len(SHARES)]
 
     def run(self, calculator: Calculator) -> Pool:
@@ -57,7 +63,7 @@ class Displacement:
             return _pool([point], calculator, StopReason.NOT_FINITE, detail, found.lowest(0))
         words = f"{found.negative()} of {len(found.curvatures)} modes negative"
         checked = [label.atoms.positions - point.positions for label in self._answered]
-        index = next_mode(found, checked)
+        index = next_mode(found, checked, self._limit)
         if index is None:
             return self._other_side(calculator, found, words)
         direction = found.directions[index]
@@ -67,7 +73,8 @@ class Displacement:
             f"{abs(amplitude):g} Å along the model's {rank} ({found.curvatures[index]:.2f} eV/Å²; {words}) from "
             f"{self._point.key.partition('/')[2]}: is that a minimum?"
         )
-        return _pool([point, displaced(point, direction, amplitude)], calculator, StopReason.DISPLACED, detail, found)
+        pool = _pool([point, displaced(point, direction, amplitude)], calculator, StopReason.DISPLACED, detail, found)
+        return replace(pool, measures=pool.measures | {ASKED_CURVATURE: float(found.curvatures[index])})
 
     def _other_side(self, calculator: Calculator, found: Modes, words: str) -> Pool:
         """The mirror image of the lowest displacement that does not tell by one side; the point alone without one."""

@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from al_workflows.mode_check import ModeCheck, checks_beside, judge
+from al_workflows.curvature import TOLERANCE
+from al_workflows.mode_check import UNSURE, ModeCheck, check_mode, checks_beside, judge
 from al_workflows.records import Cycle, Label, StopReason, Verdict, VerdictKind
-from al_workflows.simulations.displacement import MODEL_NEGATIVE
+from al_workflows.simulations.displacement import ASKED_CURVATURE, MODEL_NEGATIVE
 from al_workflows.structures import max_force
 from al_workflows.termination import Progress
 from al_workflows.termination.force import DftForce
@@ -31,13 +32,15 @@ class Question:
     """A structure of small DFT forces that is being looked at.
 
     ``first`` is the cycle that labelled it; ``displaced`` are the labels beside it so far, failed ones included;
-    ``tries`` counts the cycles spent on it, in some of which no single point was made.
+    ``tries`` counts the cycles spent on it, in some of which no single point was made. ``surprised`` says that the
+    model held the last direction for negative, and DFT finds it clearly positive.
     """
 
     point: Label
     first: int
     displaced: tuple[Label, ...]
     tries: int
+    surprised: bool
 
     @property
     def answered(self) -> list[Label]:
@@ -53,8 +56,16 @@ def questions(history: Sequence[Cycle], labels: Sequence[Label]) -> list[Questio
         asked = [cycle.index for cycle in cycles]
         (point,) = (label for label in labels if label.key == key)
         beside = [label for label in labels if label.request.strategy == CURVATURE and label.cycle - 1 in asked]
-        found.append(Question(point, asked[0], tuple(beside), len(asked) - 1))
+        surprised = bool(beside) and _surprised(point, beside[-1], history)
+        found.append(Question(point, asked[0], tuple(beside), len(asked) - 1, surprised))
     return found
+
+
+def _surprised(point: Label, moved: Label, history: Sequence[Cycle]) -> bool:
+    if not moved.ok or moved.cycle >= len(history):
+        return False
+    said = history[moved.cycle].verdict.evidence.get(ASKED_CURVATURE, 0.0)
+    return said < -TOLERANCE and check_mode(point, moved).curvature > UNSURE
 
 
 def open_question(history: Sequence[Cycle], labels: Sequence[Label]) -> Question | None:
