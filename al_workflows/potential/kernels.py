@@ -39,29 +39,51 @@ def features(pairs: Pairs, batch: Batch, room: int, functions: Functions) -> tup
         runs, task, p = fill(pairs, task, p, batch, room)
         if runs > 0:
             evaluate(pairs, batch, batch.runs[2, runs - 1], functions)
-            add_features(batch, runs, values[:, start4:])
+            add_features(batch, runs, start4, values)
         rounds += 1
     return values, runs if rounds <= 1 else -1
 
 
 @compiled
-def add_features(batch: Batch, runs: int, values: FloatArray) -> None:
-    """Add G4 of the triplets of the first ``runs`` runs to ``values`` [N, features of G4]."""
+def add_features(batch: Batch, runs: int, start4: int, values: FloatArray) -> None:
+    """Add G4 of the triplets of the first ``runs`` runs to ``values`` [N, features], G4 from ``start4`` on."""
     n_eta, n_angular = len(batch.radial), len(batch.angular)
     start = 0
     for run in range(runs):
         atom, block, stop = batch.runs[0, run], batch.runs[1, run], batch.runs[2, run]
-        f = block * n_eta * n_angular
+        f = start4 + block * n_eta * n_angular
         for e in range(n_eta):
-            radial = batch.radial[e, start:stop]
-            for t in range(n_angular):
-                angular = batch.angular[t, start:stop]
-                total = 0.0
-                for k in range(stop - start):
-                    total += radial[k] * angular[k]
-                values[atom, f] += total
-                f += 1
+            add_sums(batch.radial[e, start:stop], batch.angular, start, values[atom, f : f + n_angular])
+            f += n_angular
         start = stop
+
+
+@compiled
+def add_sums(factors: FloatArray, rows: FloatArray, start: int, out: FloatArray) -> None:
+    """out[t] += Σ_k factors[k] · rows[t, start + k]; four sums at a time, as each waits for its own last sum only."""
+    stop = start + len(factors)
+    for t in range(0, len(out) - 3, 4):
+        row0, row1, row2, row3 = (
+            rows[t, start:stop],
+            rows[t + 1, start:stop],
+            rows[t + 2, start:stop],
+            rows[t + 3, start:stop],
+        )
+        sum0, sum1, sum2, sum3 = 0.0, 0.0, 0.0, 0.0
+        for k in range(len(factors)):
+            sum0 += factors[k] * row0[k]
+            sum1 += factors[k] * row1[k]
+            sum2 += factors[k] * row2[k]
+            sum3 += factors[k] * row3[k]
+        out[t] += sum0
+        out[t + 1] += sum1
+        out[t + 2] += sum2
+        out[t + 3] += sum3
+    for t in range(len(out) - len(out) % 4, len(out)):
+        row, total = rows[t, start:stop], 0.0
+        for k in range(len(factors)):
+            total += factors[k] * row[k]
+        out[t] += total
 
 
 @compiled
@@ -82,49 +104,68 @@ def contraction(
                     weight = weights[m, i, kind * n2 + e]
                     for p in range(pairs.segments[i, kind], pairs.segments[i, kind + 1]):
                         gathered[m, p, 0] += weight * pairs.slope2[e, p]
-    weights4 = weights[:, :, n2 * n_species :]
     if kept >= 0:
-        for m in range(n_rows):
-            add_slopes(pairs, batch, kept, weights4[m], gathered[m])
+        add_slopes(pairs, batch, kept, n2 * n_species, weights, gathered)
     task, p, n_tasks = 0, -1, n_atoms * n_species * (n_species + 1) // 2
     while kept < 0 and task < n_tasks:
         runs, task, p = fill(pairs, task, p, batch, room)
         if runs > 0:
             evaluate(pairs, batch, batch.runs[2, runs - 1], functions)
-            for m in range(n_rows):
-                add_slopes(pairs, batch, runs, weights4[m], gathered[m])
+            add_slopes(pairs, batch, runs, n2 * n_species, weights, gathered)
     slopes: FloatArray = given_to_atoms(pairs, gathered, n_rows, functions.cutoff)
     return slopes
 
 
 @compiled
-def add_slopes(pairs: Pairs, batch: Batch, runs: int, weights: FloatArray, gathered: FloatArray) -> None:
-    """Add the slopes of the first ``runs`` runs, with ``weights`` [N, features of G4], to ``gathered`` [pairs, 4]."""
+def add_slopes(pairs: Pairs, batch: Batch, runs: int, start4: int, weights: FloatArray, gathered: FloatArray) -> None:
+    """Add G4's slopes of the first ``runs`` runs, with ``weights`` as in :func:`contraction`, to ``gathered``."""
     n_eta, n_angular = len(batch.radial), len(batch.angular)
     start = 0
     for run in range(runs):
         atom, block, stop = batch.runs[0, run], batch.runs[1, run], batch.runs[2, run]
-        slopes, value, bend = batch.work[:3, start:stop], batch.work[3, start:stop], batch.work[4, start:stop]
-        slopes[:] = 0.0
-        f = block * n_eta * n_angular
-        for e in range(n_eta):
-            value[:], bend[:] = 0.0, 0.0
-            for t in range(n_angular):
-                add_scaled(weights[atom, f], batch.angular[t, start:stop], value)
-                add_scaled(weights[atom, f], batch.bend[t, start:stop], bend)
-                f += 1
-            for side in range(3):
-                by, turn = batch.by[side, e, start:stop], batch.turn[side, e, start:stop]
-                add_side(value, by, bend, turn, slopes[side])
+        first, count = start4 + block * n_eta * n_angular, stop - start
+        slopes, value, bend = batch.work[:3], batch.work[3, :count], batch.work[4, :count]
+        for m in range(len(weights)):
+            for e in range(n_eta):
+                f = first + e * n_angular
+                combine(weights[m, atom, f : f + n_angular], batch.angular, start, value)
+                combine(weights[m, atom, f : f + n_angular], batch.bend, start, bend)
+                for side in range(3):
+                    by, turn, slope = (
+                        batch.by[side, e, start:stop],
+                        batch.turn[side, e, start:stop],
+                        slopes[side, :count],
+                    )
+                    if e == 0:
+                        set_side(value, by, bend, turn, slope)
+                    else:
+                        add_side(value, by, bend, turn, slope)
+            scatter(pairs, batch.p[start:stop], batch.q[start:stop], slopes, gathered[m], gathered[m])
         start = stop
-    scatter(pairs, batch.p[:start], batch.q[:start], batch.work, gathered, gathered)
 
 
 @compiled
-def add_scaled(factor: float, values: FloatArray, out: FloatArray) -> None:
-    """out += factor · values."""
+def combine(factors: FloatArray, rows: FloatArray, start: int, out: FloatArray) -> None:
+    """out[k] = Σ_t factors[t] · rows[t, start + k]; the first four together, to go through memory once."""
+    stop, done = start + len(out), 0
+    if len(factors) >= 4:
+        row0, row1, row2, row3 = rows[0, start:stop], rows[1, start:stop], rows[2, start:stop], rows[3, start:stop]
+        for k in range(len(out)):
+            out[k] = (factors[0] * row0[k] + factors[1] * row1[k]) + (factors[2] * row2[k] + factors[3] * row3[k])
+        done = 4
+    else:
+        out[:] = 0.0
+    for t in range(done, len(factors)):
+        row = rows[t, start:stop]
+        for k in range(len(out)):
+            out[k] += factors[t] * row[k]
+
+
+@compiled
+def set_side(value: FloatArray, by: FloatArray, bend: FloatArray, turn: FloatArray, out: FloatArray) -> None:
+    """out = value · by − bend · turn."""
     for k in range(len(out)):
-        out[k] += factor * values[k]
+        out[k] = value[k] * by[k] - bend[k] * turn[k]
 
 
 @compiled

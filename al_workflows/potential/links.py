@@ -16,7 +16,7 @@ import numpy as np
 
 from al_workflows.neighbors import IntArray
 from al_workflows.potential.compiled import compiled
-from al_workflows.potential.kernels import add_side, scatter
+from al_workflows.potential.kernels import scatter, set_side
 from al_workflows.potential.triplets import Batch, Functions, Pairs, count_of, evaluate, fill, species_of_block
 from al_workflows.records import FloatArray
 
@@ -68,14 +68,13 @@ def find_links(pairs: Pairs, batch: Batch, room: int, functions: Functions) -> L
         for run in range(runs):
             block, stop = batch.runs[1, run], batch.runs[2, run]
             one, other = species_of_block(block, n_species)
-            slopes = batch.work[:3, start:stop]
+            slopes = batch.work[:3]
             for t in range(n4):
                 e = t // n_angular
                 angular, bend = batch.angular[t % n_angular, start:stop], batch.bend[t % n_angular, start:stop]
-                slopes[:] = 0.0
                 for side in range(3):
                     by, turn = batch.by[side, e, start:stop], batch.turn[side, e, start:stop]
-                    add_side(angular, by, bend, turn, slopes[side])
+                    set_side(angular, by, bend, turn, slopes[side, : stop - start])
                 to_p, to_q = gathered[n2 + other * n4 + t], gathered[n2 + one * n4 + t]
                 scatter(pairs, batch.p[start:stop], batch.q[start:stop], slopes, to_p, to_q)
             start = stop

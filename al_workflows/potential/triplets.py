@@ -112,7 +112,7 @@ class Batch(NamedTuple):
     and (i, k); ``angular``, ``bend`` [angular terms, n]: 2^(1−ζ) (1 + γ cos θ)^ζ and its derivative by cos θ, by ζ and
     then γ; ``radial`` [G4's η, n]: product of the radial parts of the three sides; ``by`` and ``turn``
     [3, G4's η, n]: angular · by − bend · turn are the slopes s_jk, s_ij + s_jk and s_ik + s_jk of :mod:`.kernels`;
-    ``work`` [8, n].
+    ``work`` [11, n].
     """
 
     runs: IntArray
@@ -137,7 +137,7 @@ def empty_batch(room: int, runs: int, n_eta: int, n_angular: int) -> Batch:
         radial=np.empty((n_eta, room)),
         by=np.empty((3, n_eta, room)),
         turn=np.empty((3, n_eta, room)),
-        work=np.empty((8, room)),
+        work=np.empty((11, room)),
     )
 
 
@@ -213,7 +213,7 @@ def fill_row(pairs: Pairs, p: int, start: int, stop: int, ps: IntArray, qs: IntA
 def evaluate(pairs: Pairs, batch: Batch, n: int, functions: Functions) -> None:
     """Complete the first ``n`` triplets of ``batch``."""
     ps, qs = batch.p[:n], batch.q[:n]
-    squares, cosines, turned = batch.work[0, :n], batch.work[1, :n], batch.work[2, :n]
+    squares, cosines = batch.work[0, :n], batch.work[1, :n]
     for k in range(n):
         p, q = ps[k], qs[k]
         cosines[k] = 0.5 * (pairs.square[p] + pairs.square[q] - squares[k]) * (pairs.inverse[p] * pairs.inverse[q])
@@ -222,34 +222,52 @@ def evaluate(pairs: Pairs, batch: Batch, n: int, functions: Functions) -> None:
         for gamma in functions.g4_gamma:
             angular(cosines, zeta, gamma, batch.angular[row, :n], batch.bend[row, :n])
             row += 1
-    values, slopes = batch.work[3:4], batch.work[4:5]
+    inverses, turn_p, turn_q = batch.work[2, :n], batch.work[3, :n], batch.work[4, :n]
+    multiply(pairs.inverse, ps, pairs.inverse, qs, inverses)
+    multiply(pairs.inverse, ps, pairs.inverse, ps, turn_p)
+    multiply(pairs.inverse, qs, pairs.inverse, qs, turn_q)
+    for k in range(n):
+        turn_p[k] *= cosines[k]
+        turn_q[k] *= cosines[k]
+    values, slopes, both = batch.work[5:6], batch.work[6:7], batch.work[7, :n]
     exponentials, squarings, half_cosine = functions.g4_series
     for e in range(len(functions.g4_eta)):
         only = slice(e, e + 1)
         series = exponentials[only], squarings[only], half_cosine
-        radial(squares, functions.g4_eta[only], series, batch.work[5:], values, slopes)
-        radial4, slope4, inverse = pairs.radial4[e], pairs.slope4[e], pairs.inverse
+        radial(squares, functions.g4_eta[only], series, batch.work[8:], values, slopes)
+        radial4, slope4, value = pairs.radial4[e], pairs.slope4[e], values[0][:n]
         product, by, turn = batch.radial[e, :n], batch.by[:, e, :n], batch.turn[:, e, :n]
-        multiply(radial4, ps, radial4, qs, values[0][:n], product)
-        multiply(radial4, ps, radial4, qs, slopes[0][:n], by[0])
-        multiply(slope4, ps, radial4, qs, values[0][:n], by[1])
-        multiply(radial4, ps, slope4, qs, values[0][:n], by[2])
-        for k in range(n):
-            by[1, k] += by[0, k]
-            by[2, k] += by[0, k]
-            turned[k] = cosines[k] * product[k]
-        multiply(inverse, ps, inverse, qs, product, turn[0])
-        multiply(inverse, ps, inverse, ps, turned, turn[1])
-        multiply(inverse, qs, inverse, qs, turned, turn[2])
+        multiply(radial4, ps, radial4, qs, both)
+        scale(both, value, product)
+        scale(both, slopes[0][:n], by[0])
+        multiply(slope4, ps, radial4, qs, both)
+        scale_and_add(both, value, by[0], by[1])
+        multiply(radial4, ps, slope4, qs, both)
+        scale_and_add(both, value, by[0], by[2])
+        scale(inverses, product, turn[0])
+        scale(turn_p, product, turn[1])
+        scale(turn_q, product, turn[2])
 
 
 @compiled
-def multiply(
-    one: FloatArray, at_one: IntArray, other: FloatArray, at_other: IntArray, by: FloatArray, out: FloatArray
-) -> None:
-    """out = one[at_one] · other[at_other] · by."""
+def multiply(one: FloatArray, at_one: IntArray, other: FloatArray, at_other: IntArray, out: FloatArray) -> None:
+    """out = one[at_one] · other[at_other]."""
     for k in range(len(out)):
-        out[k] = one[at_one[k]] * other[at_other[k]] * by[k]
+        out[k] = one[at_one[k]] * other[at_other[k]]
+
+
+@compiled
+def scale(one: FloatArray, other: FloatArray, out: FloatArray) -> None:
+    """out = one · other."""
+    for k in range(len(out)):
+        out[k] = one[k] * other[k]
+
+
+@compiled
+def scale_and_add(one: FloatArray, other: FloatArray, more: FloatArray, out: FloatArray) -> None:
+    """out = one · other + more."""
+    for k in range(len(out)):
+        out[k] = one[k] * other[k] + more[k]
 
 
 @compiled
