@@ -141,17 +141,22 @@ def uncertainty(
 def curvature(
     seeds: Annotated[int, typer.Option(metavar="N", min=1, help="Runs of each start, with the seeds 0 to N - 1.")] = 1,
     fmax: Annotated[float, typer.Option(min=1e-4, max=1.0, help="Largest force on a free atom, eV/Å.")] = 0.03,
+    draw_seed: DrawOption = None,
     output: OutputOption = DEFAULT_OUTPUT,
     jobs: JobsOption = 1,
 ) -> None:
     """Minimum or saddle: what confirm_minimum says from symmetric starts, beside the parent's Hessian (EMT)."""
-    from al_workflows.benchmark.curvature import curvature_study
+    from al_workflows.benchmark.curvature import SITES, curvature_study
     from al_workflows.benchmark.curvature_tables import document
+    from al_workflows.benchmark.sites import draw_sites
+    from al_workflows.benchmark.systems import REPORTED_DRAW
     from al_workflows.preflight import writable_directory
 
     output = writable_directory(output)
-    study = curvature_study(seeds, fmax=fmax, jobs=jobs)
-    _write(document(study, _command(), {"parent": "EMT", "target fmax, eV/Å": fmax}), output, "curvature")
+    draw = REPORTED_DRAW if draw_seed is None else draw_seed
+    study = curvature_study(seeds, draw_sites(draw, SITES), fmax=fmax, jobs=jobs)
+    settings = {"parent": "EMT", "target fmax, eV/Å": fmax, "draw": draw}
+    _write(document(study, _command(), settings), output, "curvature")
 
 
 class _Counter:
