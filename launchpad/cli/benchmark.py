@@ -154,7 +154,7 @@ def curvature(
 
     output = writable_directory(output)
     draw = REPORTED_DRAW if draw_seed is None else draw_seed
-    study = curvature_study(seeds, draw_sites(draw, SITES), fmax=fmax, jobs=jobs)
+    study = curvature_study(seeds, sites=draw_sites(draw, SITES), fmax=fmax, jobs=jobs)
     settings = {"parent": "EMT", "target fmax, eV/Å": fmax, "draw": draw}
     _write(document(study, _command(), settings), output, "curvature")
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from al_workflows.benchmark import curvature
+from al_workflows.benchmark.sites import draw_sites
 from launchpad.cli import benchmark
 from tests.launchpad.test_bad_input import ALFLOW, alflow, refusal
 
@@ -98,5 +99,9 @@ def test_curvature_writes_its_tables(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(curvature, "curvature_study", study)
     benchmark.curvature(seeds=3, fmax=0.02, output=tmp_path / "out", jobs=2)
-    assert asked == [(3, {"fmax": 0.02, "jobs": 2})]
+    benchmark.curvature(seeds=1, draw_seed=7, output=tmp_path / "out")
+    assert asked == [
+        (3, {"sites": draw_sites(2020, 18), "fmax": 0.02, "jobs": 2}),
+        (1, {"sites": draw_sites(7, 18), "fmax": 0.03, "jobs": 1}),
+    ]
     assert "Minimum or saddle" in (tmp_path / "out" / "curvature.md").read_text()
