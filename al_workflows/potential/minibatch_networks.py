@@ -27,10 +27,14 @@ class Links:
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """See :class:`~al_workflows.potential.minibatch_data.BatchData`."""
+    """See :class:`~al_workflows.potential.minibatch_data.BatchData`; ``atoms_of`` [A, B] is 1 where an atom belongs.
+
+    A product with it adds atoms up in a fixed order, where adding by index would depend on the device's mood.
+    """
 
     index: Tensor
     image: Tensor
+    atoms_of: Tensor
     where: dict[int, Tensor]
     features: Tensor
     links: tuple[Links, ...]
@@ -51,6 +55,7 @@ def on_device(data: BatchData, device: torch.device, dtype: torch.dtype) -> Batc
     return Batch(
         index=indices(data.index),
         image=indices(data.image),
+        atoms_of=torch.nn.functional.one_hot(indices(data.image), len(data.index)).to(dtype),
         where={kind: indices(atoms) for kind, atoms in data.where.items()},
         features=numbers(data.features),
         links=tuple(Links(indices(n.columns), numbers(n.slopes), indices(n.second)) for n in data.links),
@@ -118,9 +123,7 @@ def tangents_of(push: Tensor, batch: Batch) -> Tensor:
 def errors(layout: Layout, parameters: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
     """Prediction − label: energies eV [M, B], forces eV/Å [A, M, 3]."""
     energies, gradients = energies_and_gradients(layout, parameters, batch)
-    # a product with zeros and ones, in a fixed order, where adding by index would depend on the device's mood
-    members_of = torch.nn.functional.one_hot(batch.image, len(batch.energies)).to(energies.dtype)  # [A, B]
-    return energies @ members_of - batch.energies, forces_of(gradients, batch) - batch.forces[:, None]
+    return energies @ batch.atoms_of - batch.energies, forces_of(gradients, batch) - batch.forces[:, None]
 
 
 def half_squares(

@@ -13,7 +13,7 @@ from al_workflows.records import FloatArray
 from al_workflows.spec import FitSpec, MinibatchSpec, NetworkPotentialSpec
 
 #: where all derivatives would take more bytes than this, or residuals are more, ``auto`` goes over to mini-batches
-MOST_BYTES, MOST_RESIDUALS = 2**30, 20_000
+MOST_BYTES, MOST_RESIDUALS = 128 * 2**20, 20_000
 
 
 def minibatch_spec(data: Prepared, spec: NetworkPotentialSpec) -> MinibatchSpec | None:

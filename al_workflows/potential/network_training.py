@@ -53,14 +53,14 @@ def train_networks(
         starts = np.array([layout.initial(rng, GAIN) for rng in member_rngs])
     if (minibatch := minibatch_spec(data, spec)) is not None:
         return train_by_minibatches(data, layout, minibatch, starts, shares, cloud_rng)
-    problem = _problem(layout, data, spec)
+    problem = network_problem(layout, data, spec)
     fits = [_fit(_weighted(problem, share), start, spec) for share, start in zip(shares, starts, strict=True)]
     parameters = np.array([fit.parameters for fit in fits])
     metrics = _metrics(problem, parameters, fits, spec)
     return data.potential(NetworkEnsemble(layout, parameters), metrics)
 
 
-def _problem(layout: Layout, data: Prepared, spec: NetworkPotentialSpec) -> Problem:
+def network_problem(layout: Layout, data: Prepared, spec: NetworkPotentialSpec) -> Problem:
     targets = [
         Target(sample.species, *data.inputs(n), data.energies[n], data.forces[n])
         for n, sample in enumerate(data.samples)

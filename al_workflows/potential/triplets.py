@@ -15,9 +15,9 @@ from al_workflows.potential.compiled import compiled
 from al_workflows.potential.radial import Series, radial
 from al_workflows.records import FloatArray
 
-#: triplets of a structure that are kept from the features to their slopes (8 MB); where there are more, both go through
-#: them in batches that stay in the processor's cache
-MOST_KEPT, BATCH = 40_000, 4_000
+#: where a structure can have no more triplets than this, they are kept from the features to their slopes (40 MB); where
+#: there may be more, both go through them in batches that stay in the processor's cache
+MOST_KEPT, BATCH = 150_000, 4_000
 
 
 class Functions(NamedTuple):

@@ -11,6 +11,8 @@ import typer
 
 if TYPE_CHECKING:
     from al_workflows.benchmark.relaxed import Relaxed
+    from al_workflows.benchmark.speed import PredictionRow, RelaxationRow
+    from al_workflows.benchmark.speed_training import TrainingRow
     from al_workflows.benchmark.tables import Document
     from al_workflows.benchmark.uncertainty import UncertaintyRow
 
@@ -159,6 +161,40 @@ def curvature(
     _write(document(study, _command(), settings), output, "curvature")
 
 
+@app.command(epilog="Example:  [cyan]alflow benchmark predict --largest 120[/cyan]")
+def predict(
+    largest: Annotated[int, typer.Option(min=29, help="Most atoms of a structure.")] = 509,
+    steps: Annotated[int, typer.Option(min=1, help="Steps of the relaxation.")] = 150,
+    output: OutputOption = DEFAULT_OUTPUT,
+) -> None:
+    """Time predictions from 13 to 509 atoms and a relaxation, beside autograd in torch and a floor."""
+    from al_workflows.benchmark.speed import document, sizes_up_to
+    from al_workflows.preflight import writable_directory
+
+    output = writable_directory(output)
+    with _Counter() as counter:
+        found = document(_command(), sizes_up_to(largest), steps, counter.predicted)
+    _write(found, output, "predict")
+
+
+@app.command(epilog="Example:  [cyan]alflow benchmark train --atoms 13 --images 1,10,40[/cyan]")
+def train(
+    atoms: Annotated[str, typer.Option(metavar="LIST", help="Atoms of an image: 13, 29, or both.")] = "13,29",
+    images: Annotated[str, typer.Option(metavar="LIST", help="Sizes of the training sets.")] = "1,10,40,200",
+    output: OutputOption = DEFAULT_OUTPUT,
+) -> None:
+    """Time training by images and atoms, beside autograd in torch and a floor."""
+    from al_workflows.benchmark.speed_training import atoms_of, document
+    from al_workflows.benchmark.uncertainty import numbers_of
+    from al_workflows.preflight import writable_directory
+
+    sizes, counts = atoms_of(numbers_of("--atoms", atoms, least=1)), numbers_of("--images", images, least=1)
+    output = writable_directory(output)
+    with _Counter() as counter:
+        found = document(_command(), sizes, counts, counter.trained)
+    _write(found, output, "train")
+
+
 class _Counter:
     """A line for each result as it comes, and a bar below them (on a terminal only)."""
 
@@ -186,6 +222,15 @@ class _Counter:
             spent = sum(one.seconds.values())
             text = f"{one.system}  seed {one.seed}  {one.method}: {one.outcome.value}, {one.calls} calls, {spent:.1f} s"
             self._bar.console.print(text, soft_wrap=True)
+
+    def predicted(self, row: PredictionRow | RelaxationRow) -> None:
+        """Print how long it takes."""
+        self._bar.console.print(f"{row.potential}  {row.atoms} atoms: {row.said}", soft_wrap=True)
+
+    def trained(self, row: TrainingRow) -> None:
+        """Print how long it takes."""
+        text = f"{row.potential}  {row.images} images of {row.atoms} atoms: {row.seconds:.2f} s"
+        self._bar.console.print(text, soft_wrap=True)
 
     def uncertain(self, rows: Sequence[UncertaintyRow]) -> None:
         """Print what was measured of one kind and number of labels."""

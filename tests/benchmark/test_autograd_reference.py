@@ -11,7 +11,7 @@ from al_workflows.benchmark.autograd_reference import AutogradReference, Stack, 
 from al_workflows.potential import train_potential
 from al_workflows.potential.ensemble import NetworkEnsemble
 from al_workflows.potential.model import Potential
-from al_workflows.potential.network_training import _problem
+from al_workflows.potential.network_training import network_problem
 from al_workflows.potential.prepare import prepare
 from tests.potential.structures import STRUCTURES, emt_images, made_up, quick, rattled, slab
 
@@ -53,7 +53,7 @@ def test_loss_and_gradient_are_equal() -> None:
     potential = train_potential(images, spec, seed=0)
     data = prepare(images, spec, np.random.default_rng(0))
     assert isinstance(potential.regressor, NetworkEnsemble)
-    problem = _problem(potential.regressor.layout, data, spec)
+    problem = network_problem(potential.regressor.layout, data, spec)
     inputs = [data.inputs(n) for n in range(len(images))]
     stack = Stack(
         species=torch.tensor(data.samples[0].species),

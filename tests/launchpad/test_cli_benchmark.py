@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from al_workflows.benchmark import curvature
+from al_workflows.benchmark import curvature, speed, speed_training
 from al_workflows.benchmark.sites import draw_sites
+from al_workflows.benchmark.tables import Document
 from launchpad.cli import benchmark
 from tests.launchpad.test_bad_input import ALFLOW, alflow, refusal
 
@@ -105,3 +106,23 @@ def test_curvature_writes_its_tables(tmp_path: Path, monkeypatch: pytest.MonkeyP
         (1, {"sites": draw_sites(7, 18), "fmax": 0.03, "jobs": 1}),
     ]
     assert "Minimum or saddle" in (tmp_path / "out" / "curvature.md").read_text()
+
+
+def test_speed_writes_its_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def document(*arguments: object) -> Document:
+        asked.append(arguments[1:-1])
+        return Document("Speed", "alflow benchmark", {}, ())
+
+    monkeypatch.setattr(speed, "document", document)
+    monkeypatch.setattr(speed_training, "document", document)
+    benchmark.predict(largest=50, steps=7, output=tmp_path / "out")
+    benchmark.train(atoms="13", images="1,5", output=tmp_path / "out")
+    assert asked == [([(3, 3), (4, 4)], 7), ([13], [1, 5])]
+    for name in ("predict", "train"):
+        assert "# Speed" in (tmp_path / "out" / f"{name}.md").read_text()
+
+
+def test_speed_of_images_there_are_not(tmp_path: Path) -> None:
+    assert "must name 13" in refusal("benchmark", "train", "--atoms", "12", cwd=tmp_path)

@@ -15,7 +15,7 @@ from al_workflows.potential import minibatch_networks as networks
 from al_workflows.potential.minibatch import device_of, periods
 from al_workflows.potential.minibatch_data import assembled, grouped
 from al_workflows.potential.network import Layout
-from al_workflows.potential.network_training import _problem
+from al_workflows.potential.network_training import network_problem
 from al_workflows.potential.prepare import Prepared
 from al_workflows.potential.problem import Problem
 from al_workflows.spec import MinibatchSpec
@@ -60,7 +60,7 @@ def test_squares_and_gradient_are_those_of_the_dense_problem(
     squares, gradients = networks.half_squares(
         layout, torch.tensor(parameters), batch_of(data, index), *map(torch.tensor, weights)
     )
-    blocks = _problem(layout, data, quick()).blocks
+    blocks = network_problem(layout, data, quick()).blocks
     for member in range(MEMBERS):
         problem = Problem(layout, blocks, weights[0, member], weights[1, member])
         value, gradient = problem.half_squares(parameters[member])
