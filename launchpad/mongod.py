@@ -103,9 +103,19 @@ def _written_pid(db_dir: Path) -> int | None:
 
 
 def _exiting(pid: int) -> bool:
-    """Tell whether a process is on its way out: it has no command line any more."""
+    """Tell whether a process is on its way out: it has no command line any more, or has been killed.
+
+    Killed, it keeps its command line until it gets to a processor, which may take long on a busy machine; what says so
+    is that SIGKILL is pending for the whole process, from the moment of the signal to the end.
+    """
+    process = Path("/proc", str(pid))
     try:
-        return not Path("/proc", str(pid), "cmdline").read_bytes()
+        if not process.joinpath("cmdline").read_bytes():
+            return True
+        fields = dict(
+            line.split(":", 1) for line in process.joinpath("status").read_text(errors="replace").splitlines()
+        )
+        return bool(int(fields["ShdPnd"], 16) & 1 << signal.SIGKILL - 1)
     except OSError:
         return True
 

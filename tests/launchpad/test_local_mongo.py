@@ -109,6 +109,22 @@ def test_data_survive_kill_9_and_stale_pid(own: LocalMongo) -> None:
     assert own.start().state is MongoState.RUNNING
 
 
+def test_a_killed_process_is_seen_as_ended_at_once(tmp_path: Path) -> None:
+    """It may not have been scheduled since the signal, and nobody has waited for it."""
+    code = "import time; print(flush=True); time.sleep(60)"
+    for _ in range(20):
+        command = ["mongod", "-c", code, "--dbpath", str(tmp_path), "--port", "27000"]
+        process = subprocess.Popen(command, executable=sys.executable, stdout=subprocess.PIPE)
+        assert process.stdout is not None
+        process.stdout.readline()
+        (tmp_path / "mongod.lock").write_text(f"{process.pid}\n")
+        assert mongod.find_process(tmp_path) == mongod.MongodProcess(process.pid, 27000)
+        process.kill()
+        found = mongod.find_process(tmp_path)
+        process.communicate()
+        assert found is None
+
+
 def test_moves_when_its_port_is_taken(own: LocalMongo) -> None:
     port = own.start().port
     assert port is not None
