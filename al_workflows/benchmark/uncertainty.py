@@ -9,30 +9,26 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import Annotated, Literal
+from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import Calculator
 from ase.calculators.emt import EMT
-from ase.constraints import FixAtoms
 from scipy.stats import f as f_distribution
 from scipy.stats import spearmanr
 
+from al_workflows.benchmark.ensembles import KINDS, Kind, grown
 from al_workflows.benchmark.peers import peers_of, relax_by_peer
 from al_workflows.benchmark.systems import DEVELOPMENT_DRAW, PaperSystem, System, draw
 from al_workflows.benchmark.tables import Column, Document, Table
 from al_workflows.errors import InputError
-from al_workflows.neighbors import IntArray
-from al_workflows.potential import Image, Potential, train_potential
-from al_workflows.potential.ensemble import NetworkEnsemble
+from al_workflows.geometry import free_atoms
+from al_workflows.potential import Image, Potential
 from al_workflows.records import FloatArray
-from al_workflows.spec import GaussianProcessSpec, NetworkPotentialSpec, PotentialSpec
 from al_workflows.threads import single_threaded
 
-Kind = Literal["gaussian_process", "behler_parrinello"]
-KINDS: tuple[Kind, ...] = ("gaussian_process", "behler_parrinello")
 #: standard deviations of the coordinates of rattled atoms, Å
 WIDTHS = (0.1, 0.2)
 #: rattled copies of every label's geometry and of the relaxed one
@@ -52,6 +48,8 @@ class UncertaintyRow:
 
     ``rank`` is Spearman's correlation of both, ``within_*`` the share of atoms with |ΔF| < σ and < 2σ, ``z`` the root
     mean square of |ΔF| / σ, ``nominal_*`` what they are for :func:`nominal` of the ensemble's size. ``points`` atoms.
+    ``factor`` is the calibration in σ (median over the potentials), ``spread_2`` the share within twice the members'
+    deviation without it.
     """
 
     kind: Annotated[str, Column("potential")]
@@ -67,6 +65,8 @@ class UncertaintyRow:
     within_2: Annotated[float, Column("within 2σ", 2)]
     nominal_2: Annotated[float, Column("calibrated: within 2σ", 2)]
     z: Annotated[float, Column("rms |ΔF|/σ", 2)]
+    factor: Annotated[float, Column("factor", 2)]
+    spread_2: Annotated[float, Column("within 2 spreads", 2)]
 
 
 @dataclass(frozen=True)
@@ -106,34 +106,19 @@ def uncertainty_rows(
     paths = [(_path(system.start(seed), parent), seed) for system in systems for seed in seeds]
     rows: list[UncertaintyRow] = []
     for kind in kinds:
-        for count in labels:
-            found: dict[tuple[int, str], list[FloatArray]] = {}
-            for path, seed in paths:
-                if len(path) > count:
-                    images = [Image(atoms, atoms.get_potential_energy(), _forces(atoms)) for atoms in path[:count]]
-                    trained = ensembles(kind, images, members, seed)
-                    for places in places_of(path, count, seed, parent):
-                        for size, potential in trained.items():
-                            found.setdefault((size, places.where), []).append(deviations(potential, places))
-            made = [_row(kind, size, count, where, parts) for (size, where), parts in sorted(found.items())]
-            rows += made
-            if listener is not None:
-                listener(made)
+        found: dict[tuple[int, int, str], list[FloatArray]] = {}
+        for path, seed in paths:
+            most = max((count for count in labels if count < len(path)), default=0)
+            images = [Image(atoms, atoms.get_potential_energy(), _forces(atoms)) for atoms in path[:most]]
+            for count, trained in grown(kind, images, members, seed):
+                for places in places_of(path, count, seed, parent) if count in labels else ():
+                    for size, potential in trained.items():
+                        found.setdefault((count, size, places.where), []).append(deviations(potential, places))
+        made = [_row(kind, size, count, where, parts) for (count, size, where), parts in sorted(found.items())]
+        rows += made
+        if listener is not None:
+            listener(made)
     return rows
-
-
-def kinds_of(names: Sequence[str]) -> list[Kind]:
-    """The kinds of potential of those names.
-
-    Raises
-    ------
-    InputError
-        A name is not known.
-    """
-    for name in names:
-        if name not in KINDS:
-            raise InputError(f"potential '{name}' is not known; give some of {', '.join(KINDS)}")
-    return [kind for kind in KINDS if kind in names]
 
 
 def numbers_of(option: str, text: str, least: int) -> list[int]:
@@ -150,22 +135,6 @@ def numbers_of(option: str, text: str, least: int) -> list[int]:
     return sorted({int(part) for part in parts})
 
 
-def ensembles(kind: Kind, images: Sequence[Image], members: Sequence[int], seed: int) -> dict[int, Potential]:
-    """Potentials of ``kind`` by their number of members, with the defaults otherwise."""
-    if kind == "gaussian_process":
-        specs: dict[int, PotentialSpec] = {size: GaussianProcessSpec(members=size) for size in members}
-        return {size: train_potential(images, spec, seed=seed) for size, spec in specs.items()}
-    largest = train_potential(images, NetworkPotentialSpec(members=max(members)), seed=seed)
-    return {size: _first(largest, size) for size in members}
-
-
-def _first(potential: Potential, members: int) -> Potential:
-    """An ensemble of fewer networks is the beginning of a larger one: a member's seed does not know how many follow."""
-    ensemble = potential.regressor
-    assert isinstance(ensemble, NetworkEnsemble)
-    return replace(potential, regressor=replace(ensemble, parameters=ensemble.parameters[:members]))
-
-
 def places_of(path: Sequence[Atoms], count: int, seed: int, parent: Calculator) -> list[Places]:
     """Structures on and off ``path``, the first ``count`` of which are labels."""
     middles = [_between(one, other) for one, other in itertools.pairwise(path)]
@@ -180,19 +149,21 @@ def places_of(path: Sequence[Atoms], count: int, seed: int, parent: Calculator) 
 
 
 def deviations(potential: Potential, places: Places) -> FloatArray:
-    """|ΔF| and σ of every free atom of ``places``, eV/Å, [2, points]."""
+    """|ΔF| and σ of every free atom of ``places``, eV/Å, and the factor in σ, [3, points]."""
     errors, sigmas = [], []
     for atoms, forces in zip(places.structures, places.forces, strict=True):
-        found, free = potential.predict(atoms), _free(atoms)
+        found, free = potential.predict(atoms), free_atoms(atoms)
         errors.append(np.linalg.norm(found.forces - forces, axis=1)[free])
         sigmas.append(found.force_std[free])
-    return np.array([np.concatenate(errors), np.concatenate(sigmas)])
+    found_errors, found_sigmas = np.concatenate(errors), np.concatenate(sigmas)
+    return np.array([found_errors, found_sigmas, np.full(len(found_errors), potential.calibration.factor)])
 
 
 def document(rows: Sequence[UncertaintyRow], systems: Sequence[str], seeds: Sequence[int], command: str) -> Document:
     """The rows as a table with what they are to be compared with."""
     notes = (
-        "σ is the spread of the force as a vector over the members; a calibrated one has `rms |ΔF|/σ` near 1",
+        "σ is the spread of the force as a vector over the members, times a factor by what earlier potentials said of "
+        "later labels; a calibrated one has `rms |ΔF|/σ` near 1",
         "calibrated: what normal errors, alike in x, y and z, would give for that number of members",
         f"on the path: middles of GPMin's steps and all after the labels, to {FMAX:g} eV/Å; rattled: free atoms of the "
         "labels and of the relaxed structure",
@@ -202,7 +173,7 @@ def document(rows: Sequence[UncertaintyRow], systems: Sequence[str], seeds: Sequ
 
 
 def _row(kind: str, members: int, labels: int, where: str, parts: Sequence[FloatArray]) -> UncertaintyRow:
-    errors, sigmas = np.concatenate(parts, axis=1)
+    errors, sigmas, factors = np.concatenate(parts, axis=1)
     ratios = errors / np.maximum(sigmas, 1e-12)
     return UncertaintyRow(
         kind=kind,
@@ -218,6 +189,8 @@ def _row(kind: str, members: int, labels: int, where: str, parts: Sequence[Float
         within_2=float((ratios < 2).mean()),
         nominal_2=nominal(members, 2),
         z=float(np.sqrt((ratios**2).mean())),
+        factor=float(np.median([part[2, 0] for part in parts])),
+        spread_2=float((ratios * factors < 2).mean()),
     )
 
 
@@ -240,15 +213,9 @@ def _between(one: Atoms, other: Atoms) -> Atoms:
 
 
 def _rattled(atoms: Atoms, width: float, rng: np.random.Generator) -> Atoms:
-    copy, free = atoms.copy(), _free(atoms)
+    copy, free = atoms.copy(), free_atoms(atoms)
     copy.positions[free] += rng.normal(0.0, width, (len(free), 3))
     return copy
-
-
-def _free(atoms: Atoms) -> IntArray:
-    """Atoms that no constraint holds: the benchmark's systems know FixAtoms only."""
-    held = [constraint.index for constraint in atoms.constraints if isinstance(constraint, FixAtoms)]
-    return np.setdiff1d(np.arange(len(atoms)), np.concatenate([np.zeros(0, np.int64), *held]))
 
 
 def _computed(atoms: Atoms, parent: Calculator) -> FloatArray:

@@ -20,7 +20,7 @@ from al_workflows.potential.model import Potential, Reference, Regressor
 from al_workflows.potential.network import Layout
 from al_workflows.potential.priors.stored import dump_prior, load_prior
 from al_workflows.potential.scaling import Scaling
-from al_workflows.potential.values import TrainingMetrics
+from al_workflows.potential.values import Calibration, TrainingMetrics
 from al_workflows.records import FloatArray
 from al_workflows.spec import DescriptorSpec
 
@@ -38,6 +38,7 @@ def dump(potential: Potential) -> bytes:
         **regressor_header,
         "prior": prior_header,
         "metrics": potential.metrics.to_dict(),
+        "calibration": potential.calibration.to_dict(),
     }
     tensors = {
         # not safetensors' own metadata, whose order is not fixed
@@ -71,6 +72,7 @@ def load(data: bytes) -> Potential:
         prior=load_prior(header["prior"], tensors),
         reference=Reference(float(tensors["energy"][0]), tensors["composition"], tensors["element_energies"]),
         metrics=TrainingMetrics.from_dict(header["metrics"]),
+        calibration=Calibration.from_dict(header.get("calibration", {})),  # older ones have none
     )
 
 

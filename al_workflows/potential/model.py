@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -15,7 +15,7 @@ from al_workflows.potential.descriptor import Descriptor
 from al_workflows.potential.neighbor_cache import NeighborCache
 from al_workflows.potential.priors import Prior
 from al_workflows.potential.scaling import Scaling
-from al_workflows.potential.values import Prediction, TrainingMetrics
+from al_workflows.potential.values import Calibration, Prediction, TrainingMetrics
 from al_workflows.records import FloatArray
 
 
@@ -67,7 +67,8 @@ def species_of(atoms: Atoms, elements: tuple[str, ...]) -> IntArray:
 class Potential:
     """Energies and forces from what :func:`al_workflows.potential.train_potential` has fitted.
 
-    ``regressor`` gives the energy of scaled features; ``prior`` is None where it carries the whole energy.
+    ``regressor`` gives the energy of scaled features; ``prior`` is None where it carries the whole energy;
+    ``calibration`` is what the spread of the members is multiplied by.
     """
 
     elements: tuple[str, ...]
@@ -77,6 +78,7 @@ class Potential:
     prior: Prior | None
     reference: Reference
     metrics: TrainingMetrics
+    calibration: Calibration = field(default_factory=Calibration)
 
     @property
     def cutoff(self) -> float:
@@ -84,7 +86,7 @@ class Potential:
         return neighbor_cutoff(self.descriptor, self.prior)
 
     def predict(self, atoms: Atoms, cache: NeighborCache | None = None) -> Prediction:
-        """Energy, forces and their spread over the members; all NaN where a position is not finite.
+        """Energy, forces and their spread over the members, calibrated; all NaN where a position is not finite.
 
         With a ``cache`` that sees the same structure again and again, neighbours are seldom searched; the numbers are
         the same.
@@ -100,8 +102,8 @@ class Potential:
         energy, force = float(energies.mean()), forces.mean(axis=0)
         if self.regressor.n_members == 1:
             return Prediction(energy, force, 0.0, np.zeros(len(atoms)))
-        spread = np.sqrt(forces.var(axis=0, ddof=1).sum(axis=-1))
-        return Prediction(energy, force, float(energies.std(ddof=1)), spread)
+        spread, factor = np.sqrt(forces.var(axis=0, ddof=1).sum(axis=-1)), self.calibration.factor
+        return Prediction(energy, force, factor * float(energies.std(ddof=1)), factor * spread)
 
     def members(self, atoms: Atoms, cache: NeighborCache | None = None) -> tuple[FloatArray, FloatArray]:
         """What each member says of ``atoms``, all of whose positions are finite: eV [members], eV/Å [members, N, 3].
@@ -122,6 +124,10 @@ class Potential:
             prior_energy, prior_forces = self.prior.energy_and_forces(atoms, species, neighbors)
             energies, forces = energies + prior_energy, forces + prior_forces
         return energies, forces
+
+    def knows(self, atoms: Atoms) -> bool:
+        """Whether the potential was trained on all elements of ``atoms``."""
+        return bool((species_of(atoms, self.elements) >= 0).all())
 
     def fingerprint(self, atoms: Atoms) -> FloatArray:
         """Scaled features of all atoms in their order, [N · features]: for distances between frames of one run."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
+from al_workflows.potential.calibration import calibrated_by
 from al_workflows.potential.gaussian_process import train_gaussian_process
 from al_workflows.potential.model import Potential
 from al_workflows.potential.network_training import train_networks
@@ -20,7 +22,8 @@ def train_potential(
 ) -> Potential:
     """A potential of the kind that ``spec`` names, trained on ``images``; the same for the same ``seed``.
 
-    ``previous`` is the last cycle's; what a kind can make of it, it may start from.
+    ``previous`` is the last cycle's, trained on the first of ``images``: what it said of the others calibrates the
+    uncertainty (:mod:`al_workflows.potential.calibration`), and what a kind can make of it, it may start from.
 
     Raises
     ------
@@ -31,6 +34,7 @@ def train_potential(
     """
     match spec:
         case GaussianProcessSpec():
-            return train_gaussian_process(images, spec, seed=seed)
+            potential = train_gaussian_process(images, spec, seed=seed)
         case NetworkPotentialSpec():
-            return train_networks(images, spec, seed=seed, previous=previous)
+            potential = train_networks(images, spec, seed=seed, previous=previous)
+    return replace(potential, calibration=calibrated_by(images, spec, previous))

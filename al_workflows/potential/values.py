@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from ase import Atoms
 
 from al_workflows.records import FloatArray, Record
+
+#: the factor that a calibration starts from counts as so many frames
+START_COUNTS = 2.0
+#: a frame's errors count as no more than this many times what was expected of them
+MOST_Z = 4.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,13 +30,37 @@ class Prediction:
     """What a potential says of one structure.
 
     ``energy`` eV and ``forces`` eV/Å [N, 3] are the mean of the members; ``energy_std`` (eV) and ``force_std``
-    (eV/Å, [N], of the force as a vector) their standard deviation, zero for a single member.
+    (eV/Å, [N], of the force as a vector) their standard deviation, times the potential's :class:`Calibration`; zero
+    for a single member.
     """
 
     energy: float
     forces: FloatArray
     energy_std: float
     force_std: FloatArray
+
+
+@dataclass(frozen=True)
+class Calibration(Record):
+    """What the spread of the members is multiplied by (:mod:`al_workflows.potential.calibration`).
+
+    ``start`` is the factor before any label has been predicted, ``squares`` the sum of z² over ``frames`` frames, in
+    units of ``start`` squared and bounded.
+    """
+
+    start: float = 1.0
+    squares: float = 0.0
+    frames: int = 0
+
+    @property
+    def factor(self) -> float:
+        """Factor on standard deviations of energy and forces, 1 or more."""
+        return max(1.0, self.start * math.sqrt((START_COUNTS + self.squares) / (START_COUNTS + self.frames)))
+
+    def after(self, squares: Sequence[float]) -> Calibration:
+        """The calibration with more frames, each by its mean of z²."""
+        bounded = [min(square / self.start**2, MOST_Z**2) for square in squares]
+        return replace(self, squares=self.squares + sum(bounded), frames=self.frames + len(bounded))
 
 
 @dataclass(frozen=True)

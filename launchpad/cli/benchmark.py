@@ -127,7 +127,8 @@ def uncertainty(
 ) -> None:
     """Compare predicted with true errors of forces, on and off the path of a relaxation, with EMT as the parent."""
     from al_workflows.benchmark.choices import seeds_of, systems_of
-    from al_workflows.benchmark.uncertainty import document, kinds_of, numbers_of, uncertainty_rows
+    from al_workflows.benchmark.ensembles import kinds_of
+    from al_workflows.benchmark.uncertainty import document, numbers_of, uncertainty_rows
     from al_workflows.preflight import writable_directory
 
     chosen, numbers = systems_of(_split(systems), draw_seed), seeds_of(seeds)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from ase.calculators.emt import EMT
 
-from al_workflows.benchmark import uncertainty
+from al_workflows.benchmark import ensembles, uncertainty
 from al_workflows.benchmark.systems import PaperSystem
 from al_workflows.benchmark.tables import Table
 from al_workflows.errors import InputError
 from al_workflows.potential import train_potential
+from al_workflows.spec import GaussianProcessSpec
 from tests.potential.structures import emt_images, quick, rattled
 
 
@@ -20,9 +23,12 @@ def test_a_calibrated_ensemble_has_the_nominal_coverage(members: int) -> None:
     samples = rng.normal(size=(members, 20_000, 3))
     sigmas = np.sqrt(samples.var(axis=0, ddof=1).sum(axis=-1))
     errors = np.linalg.norm(rng.normal(size=(20_000, 3)), axis=-1)
-    row = uncertainty._row("made up", members, 1, "nowhere", [np.array([errors, sigmas])])
+    part = np.array([errors, sigmas, np.full(len(errors), 2.0)])
+    row = uncertainty._row("made up", members, 1, "nowhere", [part])
     assert row.within_1 == pytest.approx(row.nominal_1, abs=0.015)
     assert row.within_2 == pytest.approx(row.nominal_2, abs=0.015)
+    assert row.spread_2 == pytest.approx(row.nominal_1, abs=0.015)
+    assert row.factor == 2.0
     assert abs(row.rank) < 0.05
 
 
@@ -35,9 +41,31 @@ def test_a_smaller_ensemble_is_the_beginning_of_a_larger_one() -> None:
     images = emt_images(2)
     large, small = (train_potential(images, quick(members=size), seed=3) for size in (3, 2))
     atoms = rattled(images[0].atoms, 5)
-    found, expected = (potential.predict(atoms) for potential in (uncertainty._first(large, 2), small))
+    found = dataclasses.replace(large, regressor=ensembles.first_members(large.regressor, 2)).predict(atoms)
+    expected = small.predict(atoms)
     assert np.array_equal(found.forces, expected.forces)
     assert np.array_equal(found.force_std, expected.force_std)
+
+
+def test_fewer_samples_of_a_process_have_its_mean() -> None:
+    images = emt_images(2)
+    large = train_potential(images, GaussianProcessSpec(features=60, members=6), seed=3)
+    small = dataclasses.replace(large, regressor=ensembles.first_members(large.regressor, 3))
+    atoms = rattled(images[0].atoms, 5)
+    np.testing.assert_allclose(small.predict(atoms).forces, large.predict(atoms).forces, atol=1e-10)
+    ratios = small.predict(atoms).force_std / large.predict(atoms).force_std
+    assert 0.5 < ratios.mean() < 2.0
+
+
+@pytest.mark.parametrize("kind", ensembles.KINDS)
+def test_potentials_grow_with_the_labels_and_are_calibrated_by_them(kind: ensembles.Kind) -> None:
+    counts = []
+    for count, found in ensembles.grown(kind, emt_images(3), [2, 3], 0):
+        counts.append(count)
+        assert {size: potential.regressor.n_members for size, potential in found.items()} == {2: 2, 3: 3}
+        assert {potential.calibration.frames for potential in found.values()} == {count - 1}
+        assert found[2].calibration != found[3].calibration or count == 1
+    assert counts == [1, 2, 3]
 
 
 def test_places_leave_labels_and_held_atoms_alone() -> None:
@@ -70,4 +98,4 @@ def test_what_is_asked_for_must_be_known() -> None:
     with pytest.raises(InputError, match="from 2 on"):
         uncertainty.numbers_of("--members", "1,3", 2)
     with pytest.raises(InputError, match="gaussian_process"):
-        uncertainty.kinds_of(["gp"])
+        ensembles.kinds_of(["gp"])
