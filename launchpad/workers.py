@@ -50,6 +50,20 @@ class Workers:
         return sum(process.poll() is None for process in self.processes)
 
 
+def rlaunch_program() -> str:
+    """The `rlaunch` of this Python.
+
+    Raises
+    ------
+    EnvironmentProblem
+        There is none.
+    """
+    rlaunch = shutil.which("rlaunch", path=os.pathsep.join([str(Path(sys.executable).parent), os.defpath]))
+    if rlaunch is None:
+        raise EnvironmentProblem(f"`rlaunch` is not beside {sys.executable}; install fireworks into this environment")
+    return rlaunch
+
+
 @contextmanager
 def local_workers(launchpad: LaunchPad, source: Source, run: str, count: int, log: Path) -> Iterator[Workers]:
     """Run ``count`` `rlaunch rapidfire` processes that take the Fireworks of ``run`` alone.
@@ -64,10 +78,7 @@ def local_workers(launchpad: LaunchPad, source: Source, run: str, count: int, lo
     log
         The workers' output is appended to this file.
     """
-    name = _worker_name(os.getpid())
-    rlaunch = shutil.which("rlaunch", path=os.pathsep.join([str(Path(sys.executable).parent), os.defpath]))
-    if rlaunch is None:
-        raise EnvironmentProblem(f"`rlaunch` is not beside {sys.executable}; install fireworks into this environment")
+    name, rlaunch = _worker_name(os.getpid()), rlaunch_program()
     with tempfile.TemporaryDirectory(prefix="alflow-workers-") as scratch, log.open("ab") as output:
         processes: list[subprocess.Popen[bytes]] = []
         try:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Self
 import typer
 
 if TYPE_CHECKING:
+    from al_workflows.benchmark.cycle import CycleCost, RunCost
     from al_workflows.benchmark.relaxed import Relaxed
     from al_workflows.benchmark.speed import PredictionRow, RelaxationRow
     from al_workflows.benchmark.speed_training import TrainingRow
@@ -196,6 +197,27 @@ def train(
     _write(found, output, "train")
 
 
+@app.command(epilog="Example:  [cyan]alflow benchmark cycle --seeds 5[/cyan]")
+def cycle(
+    seeds: SeedsOption = "5",
+    rlaunch: Annotated[
+        bool, typer.Option("--rlaunch/--no-rlaunch", help="Through rlaunch as well, on a local database of its own.")
+    ] = True,
+    output: OutputOption = DEFAULT_OUTPUT,
+) -> None:
+    """CPU time of a cycle beyond DFT, C on Cu(100): in one process, and by rlaunch processes with their imports."""
+    from al_workflows.benchmark.choices import seeds_of
+    from al_workflows.benchmark.cycle import document, in_process
+    from al_workflows.preflight import writable_directory
+    from launchpad.benchmark_cycle import through_rlaunch
+
+    numbers, output = seeds_of(seeds), writable_directory(output)
+    with _Counter() as counter:
+        cycles = in_process(numbers, counter.timed)
+        by_workers, runs = through_rlaunch(numbers, counter.timed) if rlaunch else ([], [])
+    _write(document([*cycles, *by_workers], runs, numbers, _command()), output, "cycle")
+
+
 class _Counter:
     """A line for each result as it comes, and a bar below them (on a terminal only)."""
 
@@ -232,6 +254,10 @@ class _Counter:
         """Print how long it takes."""
         text = f"{row.potential}  {row.images} images of {row.atoms} atoms: {row.seconds:.2f} s"
         self._bar.console.print(text, soft_wrap=True)
+
+    def timed(self, cost: CycleCost | RunCost) -> None:
+        """Print what a cycle or a run took."""
+        self._bar.console.print(f"{cost.way}  seed {cost.seed}  {cost.said}", soft_wrap=True)
 
     def uncertain(self, rows: Sequence[UncertaintyRow]) -> None:
         """Print what was measured of one kind and number of labels."""

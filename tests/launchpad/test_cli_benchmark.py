@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from al_workflows.benchmark import curvature, speed, speed_training
+from al_workflows.benchmark import curvature, cycle, speed, speed_training
 from al_workflows.benchmark.sites import draw_sites
 from al_workflows.benchmark.tables import Document
+from launchpad import benchmark_cycle
 from launchpad.cli import benchmark
 from tests.launchpad.test_bad_input import ALFLOW, alflow, refusal
 
@@ -122,6 +123,22 @@ def test_speed_writes_its_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert asked == [([(3, 3), (4, 4)], 7), ([13], [1, 5])]
     for name in ("predict", "train"):
         assert "# Speed" in (tmp_path / "out" / f"{name}.md").read_text()
+
+
+def test_cycle_goes_through_rlaunch_unless_told_otherwise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def through_rlaunch(seeds: object, listen: object) -> tuple[list[object], list[object]]:
+        asked.append(seeds)
+        return [], [cycle.RunCost("by a worker", 0, 5, 7.5)]
+
+    monkeypatch.setattr(cycle, "in_process", lambda seeds, listen: [])
+    monkeypatch.setattr(benchmark_cycle, "through_rlaunch", through_rlaunch)
+    benchmark.cycle(seeds="2", rlaunch=False, output=tmp_path)
+    assert asked == []
+    benchmark.cycle(seeds="2", output=tmp_path)
+    assert asked == [[0, 1]]
+    assert "| by a worker | 1 | 5 | 1.50 |" in (tmp_path / "cycle.md").read_text()
 
 
 def test_speed_of_images_there_are_not(tmp_path: Path) -> None:
