@@ -1,10 +1,12 @@
 """An ensemble of per-element networks over scaled features.
 
-Its spread ranks errors of forces but is too small. The root mean square of |ΔF| / σ, which should be near 1, is 3 to 7
-with one label and 2 to 4 with three and ten (five members, surfaces on EMT). Members differ by their first weights and,
-beyond the first, by the weights of the images; with one image these drop out, and only the first weights are left.
-Energies and forces of a network start at zero, so that where no label has moved them all members say what the prior
-says. Output layers drawn at random, of a width of 1/√fan_in or twice that, do not widen the spread off the labels.
+Its spread ranks errors of forces but is too small: the root mean square of |ΔF| / σ, which should be near 1, is 3 to 7
+with one label and 2 to 4 with three and ten (five members, surfaces on EMT). That is what the factor is for that a
+potential's uncertainty is multiplied by (:mod:`al_workflows.potential.calibration`). Members differ by their first
+weights and, beyond the first, by the weights of the images; with one image these drop out, and only the first weights
+are left. Energies and forces of a network start at zero, so that where no label has moved them all members say what the
+prior says. Output layers drawn at random, of a width of 1/√fan_in or twice that, do not widen the spread off the
+labels.
 """
 
 from __future__ import annotations

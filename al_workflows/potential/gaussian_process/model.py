@@ -17,9 +17,9 @@ class GaussianProcess:
 
     The members are samples of the posterior, moved together so that their mean is the posterior's: mean and spread of
     the ensemble are the process's mean and, up to the scatter of few samples, its standard deviation. That is given the
-    kernel, its length, the amplitude and the prior: what these are wrong about is not in the spread. With eight members
-    after one to ten labels of surfaces on EMT, σ holds 51 to 89 % of the forces' errors (59 % if calibrated) and 2σ
-    68 to 97 % (98 %); the least where few labels have set the amplitude and the structure is off the path.
+    kernel, its length, the amplitude and the prior: what these are wrong about is not in the spread. It is least right
+    beside the path of a relaxation: after ten labels of a slab with many atoms alike it may be ten times too small
+    there, whatever the amplitude, and labels of the path do not tell.
     """
 
     features: FourierFeatures
