@@ -184,7 +184,8 @@ class RelaxationSpec(Strict):
         True, description="relax from the run's start as well, and go on from the end that is lower on the model"
     )
     max_uncertainty: PositiveFloat | None = Field(
-        None, description="stop where the ensemble disagrees by more on the force of an atom, eV/Å; null: never"
+        None,
+        description="stop where the force of an atom is less certain than this (standard deviation, eV/Å); null: never",
     )
 
 

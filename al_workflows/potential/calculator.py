@@ -14,7 +14,7 @@ from al_workflows.potential.neighbor_cache import NeighborCache
 class PotentialCalculator(Calculator):  # type: ignore[misc]
     """ASE calculator of ``potential``.
 
-    Beside ``energy``, ``free_energy`` (eV) and ``forces`` (eV/Å), ``results`` holds the members' spread as
+    Beside ``energy``, ``free_energy`` (eV) and ``forces`` (eV/Å), ``results`` holds the members' calibrated spread as
     ``energy_uncertainty`` (eV) and ``forces_uncertainty`` (eV/Å, [N]). It remembers neighbours from step to step.
     """
 

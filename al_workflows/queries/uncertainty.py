@@ -25,4 +25,4 @@ class FinalUncertainty:
         """See :class:`~al_workflows.queries.Query`."""
         yield last_frame(pool)
         for index in np.argsort(-pool.uncertainties[:-1], kind="stable"):
-            yield Choice(int(index), f"the ensemble disagrees by {pool.uncertainties[index]:.3f} eV/Å")
+            yield Choice(int(index), f"a force is uncertain by {pool.uncertainties[index]:.3f} eV/Å")

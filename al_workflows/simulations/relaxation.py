@@ -20,7 +20,7 @@ from al_workflows.spec import RelaxationSpec
 BESIDE = 0.15
 #: Å: farther than this from every label, the model's curvature is nobody's
 SURE = 0.5
-#: eV/Å: a lower end where the ensemble disagrees by more on a force is a hole in the model
+#: eV/Å: a lower end where a force is less certain than this is a hole in the model
 CREDIBLE = 1.0
 #: saddles that one relaxation leaves, one after the other
 MOST_SADDLES = 2
@@ -98,7 +98,7 @@ class Relaxation:
             frames.add(atoms)
             if self._uncertain(atoms, frames, known):
                 reason = StopReason.UNCERTAIN
-                detail = f"the ensemble disagrees by {frames.uncertainties[-1]:.2f} eV/Å on the force of an atom"
+                detail = f"the force of an atom is uncertain by {frames.uncertainties[-1]:.2f} eV/Å"
                 break
             if converged:
                 reason, detail = StopReason.CONVERGED, f"the model's forces are below {target:g} eV/Å"
