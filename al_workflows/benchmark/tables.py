@@ -44,7 +44,7 @@ class Table:
         if self.rows:
             columns = columns_of(type(self.rows[0]))
             numeric = {name for name in columns if any(_is_number(getattr(row, name)) for row in self.rows)}
-            lines.append(_line(column.header for column in columns.values()))
+            lines.append(_line(shown(column.header) for column in columns.values()))
             lines.append(_line("--:" if name in numeric else ":--" for name in columns))
             lines += [
                 _line(shown(getattr(row, name), column.digits) for name, column in columns.items()) for row in self.rows

@@ -14,7 +14,7 @@ from al_workflows.benchmark.tables import Column, Document, Table, machine, show
 @dataclass(frozen=True)
 class Row:
     name: str
-    calls: Annotated[float | None, Column("median calls", 1)]
+    calls: Annotated[float | None, Column("median |calls|", 1)]
     by_seed: tuple[float, ...] = ()
 
 
@@ -26,7 +26,7 @@ def test_a_row_is_a_line_and_a_field_a_column() -> None:
     assert lines == [
         "## Title",
         "",
-        "| name | median calls | by seed |",
+        "| name | median \\|calls\\| | by seed |",
         "| :-- | --: | :-- |",
         "| a\\|b | 4.2 | 4 ∞ |",
         "| c | – |  |",
