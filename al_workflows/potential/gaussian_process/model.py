@@ -19,7 +19,7 @@ class GaussianProcess:
     the ensemble are the process's mean and, up to the scatter of few samples, its standard deviation. That is given the
     kernel, its length, the amplitude and the prior: what these are wrong about is not in the spread. It is least right
     beside the path of a relaxation: after ten labels of a slab with many atoms alike it may be ten times too small
-    there, whatever the amplitude, and labels of the path do not tell.
+    there, whatever amplitude, length and number of features, and labels of the path do not tell.
     """
 
     features: FourierFeatures
