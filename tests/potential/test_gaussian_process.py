@@ -7,6 +7,9 @@ import tracemalloc
 import numpy as np
 import pytest
 from ase.build import fcc111
+from ase.calculators.emt import EMT
+from ase.constraints import FixAtoms
+from ase.optimize import BFGS
 
 from al_workflows.errors import TrainingError
 from al_workflows.potential import Image, dump, load, train_potential
@@ -105,6 +108,19 @@ def test_fits_its_labels_to_the_noise_and_knows_them() -> None:
     known, unknown = (potential.predict(atoms) for atoms in (images[0].atoms, rattled(images[0].atoms, 3, 0.3)))
     assert known.force_std.max() < 5 * SPEC.sigma_forces
     assert unknown.force_std.max() > 10 * known.force_std.max()
+
+
+def test_a_structure_at_rest_is_fitted_better_than_one_under_forces() -> None:
+    rest = slab()
+    rest.set_constraint(FixAtoms(indices=range(4)))
+    rest.calc = EMT()
+    BFGS(rest, logfile=None).run(fmax=0.005)
+    rest.calc = None
+    pushed = rattled(rest, 1, 0.2)
+    data = prepare([emt_image(rest), emt_image(pushed)], SPEC, np.random.default_rng(0))
+    calm, full = training._noise(data)
+    assert calm == pytest.approx(training.QUIET, rel=0.05)  # what holds the fixed atoms does not count
+    assert full == 1.0
 
 
 def test_one_label_leaves_doubt_elsewhere() -> None:

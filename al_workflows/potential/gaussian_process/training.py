@@ -27,9 +27,13 @@ from al_workflows.potential.prepare import Prepared, prepare
 from al_workflows.potential.values import Image, TrainingMetrics
 from al_workflows.records import FloatArray
 from al_workflows.spec import GaussianProcessSpec
+from al_workflows.structures import max_force
 
 #: eV: standard deviation of an atom's own energy, beyond what the reference has taken off
 OFFSET = 10.0
+#: eV/Å: a structure whose largest force on a free atom is this may be fitted to the noise in full, and one without
+#: forces to a share of it only: a stationary point has to be known as well as its forces are asked for
+NOISY_FORCE, QUIET = 1.0, 0.2
 #: the amplitude is chosen on the latest images, up to this many residuals: they are where the run is
 EVIDENCE_RESIDUALS = 600
 #: rows that are summed up at once where there are more than weights: enough for the product to pay
@@ -95,7 +99,7 @@ def _in_columns(batches: Iterable[Sequence[Part]], widths: Widths) -> InColumns:
 
 def _parts(data: Prepared, features: FourierFeatures, spec: GaussianProcessSpec) -> Iterator[Part]:
     """Rows and values of every image, the latest first, in units of its noise."""
-    noises = data.noise
+    noises = _noise(data)
     for n in reversed(range(len(data.samples))):
         species = data.samples[n].species
         rows = features.rows(species, *data.links(n), data.descriptor.columns)
@@ -107,6 +111,12 @@ def _parts(data: Prepared, features: FourierFeatures, spec: GaussianProcessSpec)
         sigma[0] = noises[n] * spec.sigma_energy
         rows /= sigma[:, None]
         yield Part(rows, values / sigma)
+
+
+def _noise(data: Prepared) -> FloatArray:
+    """Factor of the noise of every image, [images]."""
+    largest = np.array([max_force(sample.image.atoms, sample.image.forces) for sample in data.samples])
+    return np.asarray(data.noise * (QUIET + (1.0 - QUIET) * np.minimum(largest / NOISY_FORCE, 1.0)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,7 +146,7 @@ def batched(parts: Iterable[Part], rows: int) -> Iterator[list[Part]]:
 def _metrics(data: Prepared, process: GaussianProcess, spec: GaussianProcessSpec) -> TrainingMetrics:
     """Errors of ``process``, of one member, on its labels, from a prediction of each."""
     energies, forces, misfit = [], [], 0.0
-    for sample, energy, force, noise in zip(data.samples, data.energies, data.forces, data.noise, strict=True):
+    for sample, energy, force, noise in zip(data.samples, data.energies, data.forces, _noise(data), strict=True):
         surroundings = data.descriptor.surroundings(sample.species, sample.neighbors)
         found, gradients = process.outputs(sample.species, data.scale.apply(sample.species, surroundings.features))
         gradients /= data.scale.width[sample.species]
