@@ -29,6 +29,8 @@ AMPLITUDE = 0.15
 TOLERANCE = 0.05
 #: eV/Å²: DFT is asked about what the model does not hold for higher than this: it may err by as much again
 ASKED = 0.05
+#: standard deviations of the ensemble within which a curvature is not known
+CONFIDENCE = 2.0
 #: a direction of which more than this lies in those that DFT has judged is none that DFT has to be asked about. So near
 #: one: a hundredth of a stiff direction in a soft one hides its sign
 SAME = 0.99
@@ -39,11 +41,13 @@ class Modes(Record):
     """The modes of a structure on a calculator, the lowest first.
 
     ``curvatures`` eV/Å², [n]; ``directions`` [n, N, 3] are orthonormal, without unit. n counts the free directions:
-    what the constraints hold and rigid motions of the whole are left out.
+    what the constraints hold and rigid motions of the whole are left out. ``spread`` (eV/Å², [n]) is the ensemble's
+    standard deviation of each curvature, None where there is no ensemble or nobody asked for it.
     """
 
     curvatures: FloatArray
     directions: FloatArray
+    spread: FloatArray | None = None
 
     def negative(self, tolerance: float = TOLERANCE) -> int:
         """How many curvatures are below ``-tolerance`` (eV/Å²): the order of the saddle, 0 for a minimum."""
@@ -51,7 +55,12 @@ class Modes(Record):
 
     def lowest(self, count: int) -> Modes:
         """The ``count`` lowest modes, or all if there are fewer."""
-        return Modes(self.curvatures[:count], self.directions[:count])
+        spread = None if self.spread is None else self.spread[:count]
+        return Modes(self.curvatures[:count], self.directions[:count], spread)
+
+    def at_least(self) -> FloatArray | None:
+        """What each curvature is at least, if the ensemble is to be believed: two standard deviations below, [n]."""
+        return None if self.spread is None else self.curvatures - CONFIDENCE * self.spread
 
 
 def hessian(atoms: Atoms, calculator: Calculator, directions: FloatArray, step: float = STEP) -> FloatArray:
@@ -79,6 +88,23 @@ def hessian(atoms: Atoms, calculator: Calculator, directions: FloatArray, step: 
             pull += sign * probe.get_forces()
         rows[k] = -np.tensordot(directions, pull, axes=2) / (2 * step)
     return np.asarray((rows + rows.T) / 2)
+
+
+def with_spread(found: Modes, atoms: Atoms, calculator: Calculator, step: float = STEP) -> Modes:
+    """``found``, with the spread over the members of ``calculator`` if it has any; ``step`` in Å."""
+    member_forces = getattr(calculator, "member_forces", None)  # a PotentialCalculator's
+    if member_forces is None or len(found.curvatures) == 0:
+        return found
+    curvatures = []
+    for direction in found.directions:
+        probe, pull = atoms.copy(), 0.0
+        for sign in (1.0, -1.0):
+            probe.positions[:] = atoms.positions + sign * step * direction
+            pull = pull + sign * member_forces(probe)
+        curvatures.append(-np.tensordot(pull, direction, axes=2) / (2 * step))  # [members]
+    if len(curvatures[0]) < 2:
+        return found
+    return Modes(found.curvatures, found.directions, np.std(curvatures, axis=1, ddof=1))
 
 
 def secant_correction(
@@ -143,18 +169,27 @@ def modes(atoms: Atoms, calculator: Calculator, step: float = STEP, correction: 
     return Modes(curvatures, found)
 
 
-def next_mode(found: Modes, checked: Sequence[FloatArray], limit: float = ASKED) -> int | None:
+def next_mode(found: Modes, checked: Sequence[FloatArray], limit: float = ASKED, if_unsure: bool = False) -> int | None:
     """Which mode DFT is to be asked about; None when nothing is left to ask.
 
     The lowest one first, whatever its sign: with few labels on a symmetric path the modes across it are what the prior
     makes of them. Then those of a curvature below ``limit`` (eV/Å²) on the model, trained on the answers, in other
     directions than the ``checked`` ones ([N, 3] each, of any length).
+
+    With ``if_unsure`` what counts is :meth:`Modes.at_least`, from the first on and in its order.
     """
-    if len(checked) == 0:
-        return 0 if len(found.curvatures) else None
-    known = orth(np.array([direction.ravel() for direction in checked]).T)  # [3N, rank]
-    for index in np.flatnonzero(found.curvatures < limit).tolist():
-        if np.linalg.norm(found.directions[index].ravel() @ known) < SAME:
+    if len(found.curvatures) == 0:
+        return None
+    bounds = found.at_least() if if_unsure else None
+    if bounds is None:
+        bounds = found.curvatures
+        if len(checked) == 0:
+            return 0
+    known = orth(np.array([direction.ravel() for direction in checked]).T) if checked else np.zeros((1, 0))
+    for index in np.argsort(bounds, kind="stable").tolist():
+        if not bounds[index] < limit:  # or NaN, which is sorted last
+            break
+        if not checked or np.linalg.norm(found.directions[index].ravel() @ known) < SAME:
             return int(index)
     return None
 

@@ -9,6 +9,17 @@ from scipy.linalg import null_space
 from al_workflows.errors import InputError
 from al_workflows.records import FloatArray
 
+#: a Hessian costs 6 predictions a free atom, each of them linear in the atoms: seconds at this number of directions
+MOST_FREE_DIRECTIONS = 300
+
+
+def can_have_modes(atoms: Atoms) -> bool:
+    """Whether the modes of ``atoms`` can be told: constraints leave straight directions, and not too many of them."""
+    try:
+        return len(free_directions(atoms)) <= MOST_FREE_DIRECTIONS
+    except InputError:
+        return False
+
 
 def free_directions(atoms: Atoms) -> FloatArray:
     """Orthonormal directions in which the structure may move without moving as a whole, [n, N, 3].

@@ -66,7 +66,7 @@ def prepare_structure(spec: RunSpec, start: Atoms) -> PreparedRun:
     remarks = check_prior(start, prior)
     check_available(spec.dft, elements)
     _refuse_lost_constraints(start, str(spec.structure))
-    if spec.confirm_minimum:
+    if spec.confirm_minimum == "always":
         _refuse_bent_constraints(start, str(spec.structure))
     closest = min_distance_ratio(start)
     if closest.ratio < spec.dft.min_distance:

@@ -56,7 +56,9 @@ def criteria_of(run: spec.RunSpec) -> tuple[Criterion, ...]:
     limits = run.termination
     goal: tuple[Criterion, ...] = ()
     if run.target_fmax is not None:
-        goal = (ConfirmedMinimum(run.target_fmax) if run.confirm_minimum else DftForce(run.target_fmax),)
+        goal = (DftForce(run.target_fmax),)
+        if run.confirm_minimum != "never":
+            goal = (ConfirmedMinimum(run.target_fmax, limits, if_unsure=run.confirm_minimum == "if_unsure"),)
     own: tuple[Criterion, ...] = tuple(plugin.build() for plugin in limits.criteria)
     return (
         *goal,

@@ -125,8 +125,12 @@ class GaussianProcessSpec(Strict):
         1.2, description="of the kernel, per square root of the number of scaled symmetry functions"
     )
     members: int = Field(8, ge=1, le=200, description="samples of the posterior; 1 gives the mean and no uncertainty")
-    sigma_forces: PositiveFloat = Field(0.01, description="noise of the labels' forces that is allowed, eV/Å")
-    sigma_energy: PositiveFloat = Field(0.003, description="noise of the labels' energies that is allowed, eV")
+    sigma_forces: PositiveFloat = Field(
+        0.01, description="noise of the labels' forces that is allowed, eV/Å; a fifth where they vanish"
+    )
+    sigma_energy: PositiveFloat = Field(
+        0.003, description="noise of the labels' energies that is allowed, eV; a fifth where the forces vanish"
+    )
     prior: PriorSpec = MorsePriorSpec()
 
 
@@ -169,8 +173,10 @@ class RelaxationSpec(Strict):
     start_from: Literal["lowest_energy", "start"] = Field(
         "lowest_energy", description="where each cycle's relaxation begins: the lowest label so far, or the run's start"
     )
-    confirm_minimum: bool = Field(
-        False, description="converged only when DFT has been asked about the softest mode: mostly one single point more"
+    confirm_minimum: Literal["never", "if_unsure", "always"] = Field(
+        "if_unsure",
+        description="converged only when DFT's energy is known to rise beside the structure: DFT is asked along the "
+        "softest mode (always), where the ensemble is not sure of a mode's sign (if_unsure), or never",
     )
     trust_radius: PositiveFloat | None = Field(
         0.8,
@@ -335,6 +341,7 @@ class RunSpec(Strict):
         return None if fmax is None else float(fmax)
 
     @property
-    def confirm_minimum(self) -> bool:
+    def confirm_minimum(self) -> Literal["never", "if_unsure", "always"]:
         """Whether a structure with small DFT forces counts only once its curvature has been checked."""
-        return bool(getattr(self.simulation, "confirm_minimum", False))
+        found: Literal["never", "if_unsure", "always"] = getattr(self.simulation, "confirm_minimum", "never")
+        return found

@@ -62,7 +62,8 @@ def simulate(
     calculator = PotentialCalculator(potential)
     question = open_question(history, labels)
     if question is not None:
-        displacement = Displacement(question.point, question.answered, question.tries, question.surprised)
+        if_unsure = spec.confirm_minimum == "if_unsure"
+        displacement = Displacement(question.point, question.answered, question.tries, question.surprised, if_unsure)
         return displacement.run(calculator)
     start = kicked(simulation_start(spec, start, labels, history, calculator), history, _rng(spec, cycle, "kick"))
     known = [label.atoms for label in labels if label.energy is not None]

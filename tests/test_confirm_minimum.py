@@ -34,7 +34,7 @@ from tests.builders import EMPTY, bridge, cycle, label, pool, run_spec, slab
 
 def confirming(fmax: float = 0.05, **changes: Any) -> RunSpec:
     """A run whose relaxations stay on the saddles of the model, so that it is DFT's word that takes it off."""
-    simulation: dict[str, Any] = {"kind": "relaxation", "fmax": fmax, "confirm_minimum": True}
+    simulation: dict[str, Any] = {"kind": "relaxation", "fmax": fmax, "confirm_minimum": "always"}
     simulation |= {"leave_saddles": False, "also_from_start": False} | changes.pop("simulation", {})
     return run_spec(simulation=simulation, **changes)
 
@@ -75,7 +75,7 @@ def minimum(tmp_path_factory: pytest.TempPathFactory) -> tuple[RunResult, Path]:
 
 def test_in_a_minimum_it_costs_one_call(minimum: tuple[RunResult, Path], tmp_path: Path) -> None:
     result, _ = minimum
-    spec = confirming(simulation={"confirm_minimum": False})
+    spec = confirming(simulation={"confirm_minimum": "never"})
     plain = offline.run(spec, slab(1.6, seed=0), tmp_path, labeller=by_emt)
     assert plain.verdict.criterion == "dft_force"
     assert result.verdict.kind is VerdictKind.CONVERGED
@@ -215,7 +215,7 @@ def test_small_forces_are_a_question() -> None:
     verdict = steps.check(confirming(0.03), progress)
     assert (verdict.kind, verdict.criterion, verdict.label_key) == (VerdictKind.CONTINUE, CURVATURE, point().key)
     assert "whether that is a minimum" in verdict.reason
-    assert steps.check(run_spec(simulation={"kind": "relaxation", "fmax": 0.03}), progress).criterion == "dft_force"
+    assert steps.check(confirming(0.03, simulation={"confirm_minimum": "never"}), progress).criterion == "dft_force"
     assert steps.check(confirming(0.01), progress).criterion == "none"
 
 

@@ -122,7 +122,7 @@ def test_the_files_hold_the_result(result: RunResult, tmp_path: Path) -> None:
     assert keys <= summary.keys()
     assert summary["seconds"].keys() == {"train", "simulate", "query", "dft"}
     assert summary["dft_calls"] == len(result.labels)
-    assert summary["cycles"] == len(result.labels) - 1
+    assert summary["cycles"] == len(result.cycles) - 1
     final = read(tmp_path / "out" / "final.extxyz")
     assert final.get_potential_energy() == pytest.approx(summary["energy_eV"], abs=1e-6)
     assert (final.constraints[0].index == slab().constraints[0].index).all()

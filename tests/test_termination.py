@@ -11,6 +11,7 @@ from ase.optimize import BFGS
 
 from al_workflows import steps
 from al_workflows.records import Cycle, Label, LabelStatus, VerdictKind
+from al_workflows.spec import RunSpec
 from al_workflows.structures import max_force
 from al_workflows.termination import Progress
 from tests.builders import EMPTY, cycle, label, run_spec, slab
@@ -22,6 +23,10 @@ def progress(
     past = tuple(cycle(number) for number in range(index if history is None else history))
     before = tuple(earlier if earlier is not None else [label(slab(2.0))])
     return Progress(index, EMPTY, tuple(labels), None, before, past)
+
+
+def by_forces() -> RunSpec:
+    return run_spec(simulation={"kind": "relaxation", "fmax": 0.05, "confirm_minimum": "never"})
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +41,7 @@ def relaxed() -> Any:
 def test_converged_on_dft_forces_of_free_atoms(relaxed: Any) -> None:
     one = label(relaxed, cycle=1)
     assert one.forces is not None
-    verdict = steps.check(run_spec(), progress([label(slab(2.2), cycle=1, index=1), one]))
+    verdict = steps.check(by_forces(), progress([label(slab(2.2), cycle=1, index=1), one]))
     assert verdict.kind is VerdictKind.CONVERGED
     assert verdict.label_key == one.key
     assert verdict.evidence["fmax_eV_per_A"] == max_force(relaxed, one.forces) <= 0.05
@@ -45,7 +50,7 @@ def test_converged_on_dft_forces_of_free_atoms(relaxed: Any) -> None:
 
 
 def test_a_start_that_is_relaxed_needs_one_call(relaxed: Any) -> None:
-    verdict = steps.check(run_spec(), progress([label(relaxed)], index=0, earlier=[]))
+    verdict = steps.check(by_forces(), progress([label(relaxed)], index=0, earlier=[]))
     assert verdict.kind is VerdictKind.CONVERGED
     assert verdict.evidence["dft_calls"] == 1
 

@@ -142,7 +142,7 @@ def curvature_study(
 @single_threaded
 def _study(item: tuple[Site, int], fmax: float, changes: Mapping[str, Any], parent: Callable[[], Calculator]) -> Study:
     site, seed = item
-    simulation = {"kind": "relaxation", "fmax": fmax, "confirm_minimum": True}
+    simulation = {"kind": "relaxation", "fmax": fmax, "confirm_minimum": "always"}
     simulation |= {"leave_saddles": False, "also_from_start": False}
     spec = parse_spec(
         {

@@ -31,6 +31,7 @@ _PAPER: dict[str, Any] = {
     "simulation": {
         "trust_radius": None,
         "max_uncertainty": None,
+        "confirm_minimum": "never",
         "start_from": "start",
         "also_from_start": False,
         "leave_saddles": False,
@@ -92,7 +93,8 @@ _ALL = (
         "neither off the model's saddles nor from the start as well",
         {"simulation": {"leave_saddles": False, "also_from_start": False}},
     ),
-    Variant("confirmed", "DFT is asked whether it is a minimum", {"simulation": {"confirm_minimum": True}}),
+    Variant("confirmed", "DFT is always asked whether it is a minimum", {"simulation": {"confirm_minimum": "always"}}),
+    Variant("unconfirmed", "small forces are enough", {"simulation": {"confirm_minimum": "never"}}),
     Variant("paper", "the settings of Shuaibi et al.: one network, four widths, its trainer, final + random", _PAPER),
 )
 VARIANTS = {variant.name: variant for variant in _ALL}

@@ -9,6 +9,7 @@ from ase.calculators.calculator import Calculator, all_changes
 
 from al_workflows.potential.model import Potential
 from al_workflows.potential.neighbor_cache import NeighborCache
+from al_workflows.records import FloatArray
 
 
 class PotentialCalculator(Calculator):  # type: ignore[misc]
@@ -42,6 +43,10 @@ class PotentialCalculator(Calculator):  # type: ignore[misc]
             "energy_uncertainty": prediction.energy_std,
             "forces_uncertainty": prediction.force_std,
         }
+
+    def member_forces(self, atoms: Atoms) -> FloatArray:
+        """Forces by each member of the ensemble, eV/Å, [members, N, 3]."""
+        return self.potential.members(atoms, self._cache)[1]
 
     def check_state(self, atoms: Atoms, tol: float = 0.0) -> list[str]:
         """What has changed since the last call, of what the potential sees, by a single bit."""

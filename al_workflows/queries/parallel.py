@@ -8,15 +8,13 @@ import numpy as np
 from ase import Atoms
 
 from al_workflows.curvature import modes
-from al_workflows.errors import InputError
-from al_workflows.free_directions import free_directions
+from al_workflows.free_directions import can_have_modes
 from al_workflows.geometry import nearest
 from al_workflows.potential import Potential, PotentialCalculator
 from al_workflows.queries import Choice, Proposal
 from al_workflows.queries.final import farther_frames, last_frame
 from al_workflows.records import FloatArray, Pool, StopReason
 from al_workflows.simulations.relaxation import Relaxation
-from al_workflows.simulations.saddles import MOST_FREE_DIRECTIONS
 from al_workflows.spec import RelaxationSpec
 from al_workflows.structures import max_force
 
@@ -137,11 +135,7 @@ def disputed(atoms: Atoms, potential: Potential) -> Iterator[tuple[FloatArray, f
 def _newton_steps(forces: FloatArray, atoms: Atoms, potential: Potential) -> FloatArray:
     """Where ``forces`` [M, 3N] would move ``atoms`` on the model, Å, [M, 3N]; by one stiffness where a Hessian costs
     too much or the constraints leave no straight directions."""
-    try:
-        affordable = len(free_directions(atoms)) <= MOST_FREE_DIRECTIONS
-    except InputError:
-        affordable = False
-    if not affordable:
+    if not can_have_modes(atoms):
         return forces / STIFFNESS
     found = modes(atoms, PotentialCalculator(potential))
     flat = found.directions.reshape(len(found.curvatures), -1)  # [n, 3N]

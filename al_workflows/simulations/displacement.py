@@ -9,7 +9,16 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import Calculator
 
-from al_workflows.curvature import AMPLITUDE, ASKED, Modes, displaced, modes, next_mode, secant_correction
+from al_workflows.curvature import (
+    AMPLITUDE,
+    ASKED,
+    Modes,
+    displaced,
+    modes,
+    next_mode,
+    secant_correction,
+    with_spread,
+)
 from al_workflows.free_directions import free_directions
 from al_workflows.mode_check import checks_beside, mirrored
 from al_workflows.records import FloatArray, Label, Pool, StopReason
@@ -46,24 +55,31 @@ class Displacement:
         How many displacements there have been, those without an answer included.
     surprised
         The model was wrong about the last one: its softest other mode is asked about, whatever it says of that.
+    if_unsure
+        Only modes of whose sign the ensemble is not sure are asked about.
     """
 
-    def __init__(self, point: Label, answered: Sequence[Label], tries: int, surprised: bool = False) -> None:
+    def __init__(
+        self, point: Label, answered: Sequence[Label], tries: int, surprised: bool = False, if_unsure: bool = False
+    ) -> None:
         self._point = point
         self._answered = answered
-        self._limit = np.inf if surprised else ASKED
+        self._limit = np.inf if surprised else 0.0 if if_unsure else ASKED
+        self._if_unsure = if_unsure
         self._share = SHARES[(tries - len(answered)) % len(SHARES)]
 
     def run(self, calculator: Calculator) -> Pool:
         """The pool: the point, and the displaced structure if there is a mode left to ask about."""
         point = self._point.atoms
         found = modes_at(self._point, self._answered, calculator)
+        if self._if_unsure:
+            found = with_spread(found, point, calculator)
         if np.isnan(found.curvatures).any():
             detail = "the model predicts a number that is not finite"
             return _pool([point], calculator, StopReason.NOT_FINITE, detail, found.lowest(0))
         words = f"{found.negative()} of {len(found.curvatures)} modes negative"
         checked = [label.atoms.positions - point.positions for label in self._answered]
-        index = next_mode(found, checked, self._limit)
+        index = next_mode(found, checked, self._limit, self._if_unsure)
         if index is None:
             return self._other_side(calculator, found, words)
         direction = found.directions[index]
@@ -81,7 +97,7 @@ class Displacement:
         point = self._point.atoms
         checks = checks_beside(self._point, self._answered)
         unsure = [(check.curvature, label) for label, check in checks if check.unsure()]
-        if not unsure:
+        if not unsure or self._if_unsure:
             detail = f"the model is sure of all other directions ({words})"
             return _pool([point], calculator, StopReason.MODES_CHECKED, detail, found)
         curvature, label = min(unsure, key=lambda pair: pair[0])

@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from al_workflows.curvature import TOLERANCE
+from al_workflows.free_directions import can_have_modes
 from al_workflows.mode_check import UNSURE, ModeCheck, check_mode, checks_beside, judge
 from al_workflows.records import Cycle, Label, StopReason, Verdict, VerdictKind
-from al_workflows.simulations.displacement import ASKED_CURVATURE, MODEL_NEGATIVE
+from al_workflows.simulations.displacement import ASKED_CURVATURE, MODEL_CURVATURE, MODEL_NEGATIVE
+from al_workflows.spec import TerminationSpec
 from al_workflows.structures import max_force
 from al_workflows.termination import Progress
 from al_workflows.termination.force import DftForce
@@ -23,8 +25,9 @@ from al_workflows.termination.force import DftForce
 CURVATURE = "curvature"
 #: in the evidence: the lowest curvature that DFT found beside the structure
 LOWEST_CURVATURE = "lowest_curvature_eV_per_A2"
-#: a structure is displaced so often at most; then it stays undecided
-MAX_DISPLACEMENTS = 6
+#: a structure is displaced so often at most; then it stays undecided, which ends the run as stalled if it was to be
+#: confirmed in any case
+MAX_DISPLACEMENTS, MAX_IF_UNSURE = 6, 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,11 +96,13 @@ class ConfirmedMinimum:
 
     One displacement along the model's softest mode is asked for; the model is trained on the answer, and if it then is
     not sure of another direction, DFT is asked about that one as well, and last about the other side of what was near
-    zero on one.
+    zero on one. With ``if_unsure`` DFT is asked only about modes of whose sign the model, trained on the structure's
+    label, is not sure, and a structure about which DFT cannot be asked, or not often enough, has converged by its
+    forces.
     """
 
-    def __init__(self, fmax: float) -> None:
-        self._fmax = fmax
+    def __init__(self, fmax: float, limits: TerminationSpec, if_unsure: bool) -> None:
+        self._fmax, self._limits, self._if_unsure = fmax, limits, if_unsure
         self._force = DftForce(fmax)
 
     def judge(self, progress: Progress) -> Verdict | None:
@@ -108,8 +113,21 @@ class ConfirmedMinimum:
         small = self._force.judge(progress)
         if small is None:
             return None
+        if self._if_unsure:
+            if not self._can_ask(progress):
+                return small
+            reason = f"{small.reason}; the model learns from it, and is asked whether that is a minimum"
+            return Verdict(VerdictKind.CONTINUE, CURVATURE, reason, small.evidence, small.label_key)
         reason = f"{small.reason}; whether that is a minimum, DFT will tell beside it, along the model's softest mode"
         return Verdict(VerdictKind.CONTINUE, CURVATURE, reason, small.evidence, small.label_key)
+
+    def _can_ask(self, progress: Progress) -> bool:
+        has_modes = progress.best is not None and can_have_modes(progress.best[1].atoms)
+        return has_modes and self._may_go_on(progress)
+
+    def _may_go_on(self, progress: Progress) -> bool:
+        limits = self._limits
+        return progress.index < limits.max_cycles and progress.dft_calls < limits.max_dft_calls
 
     def _answer(self, question: Question, progress: Progress) -> Verdict:
         point, pool = question.point, progress.pool
@@ -128,12 +146,17 @@ class ConfirmedMinimum:
             f"the DFT forces of {point.key} are at most {evidence['fmax_eV_per_A']:.4f} eV/Å (target {self._fmax:g})"
         )
         if closed:
-            found = judge(order, False, checks).reason if checks else "nothing is free to move but the whole"
+            found = judge(order, False, checks).reason if checks else _unasked(evidence)
             return Verdict(VerdictKind.CONVERGED, CURVATURE, f"{small}; {found}", evidence, point.key)
-        if question.tries + 1 >= MAX_DISPLACEMENTS:
+        asked = question.tries + 1
+        if asked >= (MAX_IF_UNSURE if self._if_unsure else MAX_DISPLACEMENTS):
             found = judge(max(order, 1), True, checks).reason
-            reason = f"{small}, but {question.tries + 1} displacements did not tell whether it is a minimum: {found}"
-            return Verdict(VerdictKind.STALLED, CURVATURE, reason, evidence, point.key)
+            reason = f"{small}, but {asked} displacements did not tell whether it is a minimum: {found}"
+            kind = VerdictKind.CONVERGED if self._if_unsure else VerdictKind.STALLED
+            return Verdict(kind, CURVATURE, reason, evidence, point.key)
+        if self._if_unsure and not self._may_go_on(progress):
+            reason = f"{small}; whether it is a minimum is open: no cycle or DFT call is left to ask"
+            return Verdict(VerdictKind.CONVERGED, CURVATURE, reason, evidence, point.key)
         if any(label.ok for label in progress.labels):
             reason = (
                 f"the lowest curvature that DFT finds beside {point.key} is {evidence[LOWEST_CURVATURE]:.2f} eV/Å²; "
@@ -150,6 +173,14 @@ class ConfirmedMinimum:
         if checks:
             found[LOWEST_CURVATURE] = min(check.curvature for check in checks)
         return found | (progress.pool.measures if progress.pool is not None else {})
+
+
+def _unasked(evidence: dict[str, float]) -> str:
+    """Why no single point was needed."""
+    softest = evidence.get(MODEL_CURVATURE)
+    if softest is None:
+        return "nothing is free to move but the whole"
+    return f"that it is a minimum is the model's word, which is sure of its softest mode ({softest:.2f} eV/Å²)"
 
 
 def _asks(verdict: Verdict) -> bool:

@@ -89,8 +89,8 @@ def test_relaxations_are_the_pools_energies_above_the_answer(history: RunHistory
     assert answer is not None
     assert answer.energy is not None
     solid = [line for line in axes.lines if line.get_linestyle() == "-"]
-    assert len(solid) == len(history.pools)
-    for line, pool in zip(solid, history.pools.values(), strict=True):
+    assert len(solid) == len(history.relaxations)
+    for line, pool in zip(solid, history.relaxations.values(), strict=True):
         assert np.asarray(line.get_ydata()) == pytest.approx(pool.energies - answer.energy)
     points = [line for line in axes.lines if line.get_marker() == "o"]
     assert len(points) == sum(one.ok for one in history.labels) - 1  # all but the start

@@ -21,7 +21,7 @@ __all__ = ["in_a_directory_of_its_own"]
 
 @pytest.mark.workflow
 def test_it_gives_the_numbers_of_the_loop_in_process(lpad: LaunchPad, lpad_file: Path, tmp_path: Path) -> None:
-    simulation = {"kind": "relaxation", "fmax": 0.05, "confirm_minimum": True, "leave_saddles": False}
+    simulation = {"kind": "relaxation", "fmax": 0.05, "confirm_minimum": "always", "leave_saddles": False}
     spec, start = run_spec(simulation=simulation), bridge()
     stored = through_fireworks(lpad, spec, start, tmp_path)
     direct = offline.run(spec, start, tmp_path / "direct")
