@@ -15,7 +15,10 @@ from al_workflows.benchmark.systems import PaperSystem, draw
 from al_workflows.benchmark.variants import Variant, variants_of
 from al_workflows.errors import InputError
 
-QUICK = {"potential": {"members": 1, "hidden": [8], "descriptor": {"g4_eta": []}}}
+QUICK = {
+    "potential": {"members": 1, "hidden": [8], "descriptor": {"g4_eta": []}},
+    "simulation": {"confirm_minimum": "never"},
+}
 
 
 def test_ours_is_counted_as_a_peer_is() -> None:
