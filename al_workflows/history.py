@@ -20,7 +20,7 @@ class RunHistory:
     ``cycles`` are those that were checked; ``labels`` may go on beyond them. ``pools`` and ``rejected`` (frames that a
     query passed over) are by cycle and may be empty. ``state`` is the verdict's kind or what the run is doing,
     ``remark`` a sentence beside it; ``created`` is UTC in words; ``versions`` are those of the run's start, and empty
-    where they were not kept.
+    where they were not kept; ``final`` is where a path ends, None for any other simulation.
     """
 
     run: str
@@ -34,6 +34,7 @@ class RunHistory:
     remark: str = ""
     created: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
+    final: Atoms | None = None
 
     @property
     def verdict(self) -> Verdict | None:
@@ -55,6 +56,14 @@ class RunHistory:
     def relaxations(self) -> Mapping[int, Pool]:
         """The pools that are relaxations with a frame at least, in the order of their cycles."""
         if self.spec.simulation.kind != "relaxation":
+            return {}
+        pools = sorted(self.pools.items())
+        return {cycle: pool for cycle, pool in pools if len(pool) and not asks_for_curvature(pool)}
+
+    @property
+    def bands(self) -> Mapping[int, Pool]:
+        """The pools that are bands of a path with their ends, in the order of their cycles."""
+        if self.spec.simulation.kind != "neb":
             return {}
         pools = sorted(self.pools.items())
         return {cycle: pool for cycle, pool in pools if len(pool) and not asks_for_curvature(pool)}

@@ -13,6 +13,7 @@ from al_workflows.potential import Potential
 from al_workflows.records import Cycle, Label, Pool, Request, VerdictKind
 from al_workflows.results import RunResult, run_id
 from al_workflows.run_directory import RunDirectory
+from al_workflows.simulations.displacement import asks_for_curvature
 from al_workflows.spec import RunSpec
 from al_workflows.termination import Progress
 from al_workflows.timing import Clock, timed
@@ -30,6 +31,7 @@ def run(
     labeller: Labeller | None = None,
     listener: Listener | None = None,
     clock: Clock = time.perf_counter,
+    final: Atoms | None = None,
 ) -> RunResult:
     """Run offline active learning until a verdict, one cycle after the other.
 
@@ -49,26 +51,30 @@ def run(
         Called after each cycle.
     clock
         What the seconds of train, simulate and query are measured by: wall time, or ``time.process_time``.
+    final
+        Where a path ends, as :func:`al_workflows.path_ends.match_ends` gives it; None for any other simulation.
     """
-    name = run_id(spec, start)
+    name = run_id(spec, start, final)
     answer: Labeller = labeller or (lambda request, where: steps.label(request, spec.dft, where))
     labels: tuple[Label, ...] = ()
     history: tuple[Cycle, ...] = ()
     potential: Potential | None = None
+    band: Pool | None = None
     keep = RunDirectory(directory)
-    keep.put_run(name, spec, start)
+    keep.put_run(name, spec, start, final)
     while True:
         cycle = len(history)
         seconds: dict[str, float] = {}
         pool: Pool | None = None
         if cycle == 0:
-            selection = steps.ask_for_start(name, start)
+            selection = steps.ask_for_start(name, start, final)
         else:
             with timed(seconds, "train", clock):
                 potential = steps.train(spec, cycle, labels, potential)
             with timed(seconds, "simulate", clock):
-                pool = steps.simulate(spec, cycle, start, potential, labels, history)
+                pool = steps.simulate(spec, cycle, start, potential, labels, history, final)
             keep.put_pool(cycle, pool)
+            band = band if final is None or asks_for_curvature(pool) else pool
             with timed(seconds, "query", clock):
                 selection = steps.query(spec, name, cycle, pool, potential, labels)
         new = tuple(answer(request, directory / request.key.partition("/")[2]) for request in selection.requests)
@@ -80,4 +86,4 @@ def run(
         if listener is not None:
             listener(closed, progress)
         if closed.verdict.kind is not VerdictKind.CONTINUE:
-            return RunResult(name, spec.seed, closed.verdict, history, labels)
+            return RunResult(name, spec.seed, closed.verdict, history, labels, spec.simulation.kind, band)

@@ -15,12 +15,13 @@ from al_workflows.dft.spec import resolved
 from al_workflows.errors import EnvironmentProblem, InputError
 from al_workflows.files import write_atomically
 from al_workflows.free_directions import free_directions
+from al_workflows.path_ends import either_way, match_ends
 from al_workflows.potential import check_prior
 from al_workflows.potential.priors.dimers import with_parameters_of_file
 from al_workflows.prior_spec import each_morse
 from al_workflows.records import atoms_from_dict, atoms_to_dict
 from al_workflows.results import run_id
-from al_workflows.spec import RunSpec
+from al_workflows.spec import NebSpec, RunSpec
 from al_workflows.spec_file import load_spec
 from al_workflows.structures import describe_closest, min_distance_ratio, read_structure
 
@@ -33,13 +34,14 @@ RESULT = "result.json"
 class PreparedRun:
     """A run file that was read, its structure, and the id that follows from both.
 
-    ``remarks`` is what a user should know and need not change, a line each.
+    ``remarks`` is what a user should know and need not change, a line each. ``final`` is where a path ends.
     """
 
     run: str
     spec: RunSpec
     start: Atoms
     remarks: tuple[str, ...] = ()
+    final: Atoms | None = None
 
 
 def prepare(path: Path) -> PreparedRun:
@@ -54,11 +56,12 @@ def prepare(path: Path) -> PreparedRun:
     """
     spec = load_spec(path)
     start = read_structure(spec.structure)
-    return prepare_structure(spec, start)
+    final = None if spec.final_structure is None else read_structure(spec.final_structure)
+    return prepare_structure(spec, start, final)
 
 
-def prepare_structure(spec: RunSpec, start: Atoms) -> PreparedRun:
-    """As :func:`prepare`, for a specification and a structure that are already there."""
+def prepare_structure(spec: RunSpec, start: Atoms, final: Atoms | None = None) -> PreparedRun:
+    """As :func:`prepare`, for a specification and structures that are already there; ``final`` is where a path ends."""
     prior = each_morse(spec.potential.prior, with_parameters_of_file)
     potential = spec.potential.model_copy(update={"prior": prior})
     spec = spec.model_copy(update={"potential": potential, "dft": resolved(spec.dft)})
@@ -68,13 +71,15 @@ def prepare_structure(spec: RunSpec, start: Atoms) -> PreparedRun:
     _refuse_lost_constraints(start, str(spec.structure))
     if spec.confirm_minimum == "always":
         _refuse_bent_constraints(start, str(spec.structure))
-    closest = min_distance_ratio(start)
-    if closest.ratio < spec.dft.min_distance:
-        raise InputError(
-            f"{spec.structure}: {describe_closest(start, closest)} but `dft.min_distance` is "
-            f"{spec.dft.min_distance:g}; move them apart or lower it"
-        )
-    return PreparedRun(run_id(spec, start), spec, start, remarks)
+    _refuse_close(start, str(spec.structure), spec.dft.min_distance)
+    if isinstance(spec.simulation, NebSpec):
+        name = str(spec.final_structure)
+        if final is None:
+            raise InputError(f"{name}: the path's final structure is missing; give it beside the first")
+        _refuse_close(final, name, spec.dft.min_distance)
+        final = match_ends(start, final, spec.simulation, name)
+        remarks += tuple(remark for remark in [either_way(start, final)] if remark is not None)
+    return PreparedRun(run_id(spec, start, final), spec, start, remarks, final)
 
 
 def fixed_atoms(atoms: Atoms) -> int:
@@ -83,6 +88,16 @@ def fixed_atoms(atoms: Atoms) -> int:
     for constraint in atoms.constraints:
         constraint.adjust_forces(atoms, forces)
     return int((forces == 0).all(axis=1).sum())
+
+
+def _refuse_close(atoms: Atoms, name: str, min_distance: float) -> None:
+    """Raise an :class:`InputError` if two atoms are closer than DFT is asked about."""
+    closest = min_distance_ratio(atoms)
+    if closest.ratio < min_distance:
+        raise InputError(
+            f"{name}: {describe_closest(atoms, closest)} but `dft.min_distance` is {min_distance:g}; move them apart "
+            "or lower it"
+        )
 
 
 def _bare(start: Atoms, constraint: object) -> Atoms:

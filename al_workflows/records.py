@@ -124,6 +124,10 @@ class StopReason(enum.StrEnum):
     EXPLODED = "exploded"
     DISPLACED = "displaced"
     MODES_CHECKED = "modes_checked"
+    ENDS_MERGED = "ends_merged"
+    NO_BARRIER = "no_barrier"
+    SADDLE_AT_END = "saddle_at_end"
+    BAND_TANGLED = "band_tangled"
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from al_workflows import spec
+from al_workflows.path_ends import End
 from al_workflows.plugins import QueryPlugin, SimulationPlugin
 from al_workflows.queries import Query
+from al_workflows.queries.band import Saddle, SaddleAndEnds
 from al_workflows.queries.farthest import Farthest
 from al_workflows.queries.final import Final
 from al_workflows.queries.parallel import Parallel
 from al_workflows.queries.random import Random
-from al_workflows.queries.uncertainty import FinalUncertainty
+from al_workflows.queries.uncertainty import FinalUncertainty, Uncertainty
 from al_workflows.simulations import Simulation
+from al_workflows.simulations.neb import NudgedBand
 from al_workflows.simulations.relaxation import Relaxation
 from al_workflows.termination import Criterion
+from al_workflows.termination.barrier import DftBarrier
 from al_workflows.termination.budget import Budget
 from al_workflows.termination.curvature import ConfirmedMinimum
 from al_workflows.termination.failure import DftFailure
@@ -20,11 +24,14 @@ from al_workflows.termination.force import DftForce
 from al_workflows.termination.stall import Stall
 
 
-def simulation_of(run: spec.RunSpec, trust_radius: float | None) -> Simulation:
-    """The simulation that ``run`` asks for; ``trust_radius`` (Å) is what it is to keep to."""
+def simulation_of(run: spec.RunSpec, trust_radius: float | None, ends: tuple[End, End] | None = None) -> Simulation:
+    """The simulation that ``run`` asks for; ``trust_radius`` (Å) is what it is to keep to, ``ends`` are a path's."""
     match run.simulation:
         case spec.RelaxationSpec() as relaxation:
             return Relaxation(relaxation, min_distance=run.dft.min_distance, trust_radius=trust_radius)
+        case spec.NebSpec() as neb:
+            assert ends is not None, "a path has ends"
+            return NudgedBand(neb, ends, min_distance=run.dft.min_distance, trust_radius=trust_radius)
         case SimulationPlugin() as plugin:
             simulation: Simulation = plugin.build()
             return simulation
@@ -46,6 +53,12 @@ def query_of(run: spec.RunSpec) -> Query:
         case spec.ParallelQuerySpec(single_points=single_points):
             assert isinstance(run.simulation, spec.RelaxationSpec), "the run file is checked for it"
             return Parallel(single_points, run.simulation, run.dft.min_distance)
+        case spec.SaddleQuerySpec():
+            return Saddle()
+        case spec.SaddleEndsQuerySpec():
+            return SaddleAndEnds()
+        case spec.UncertaintyQuerySpec(batch=batch):
+            return Uncertainty(batch)
         case QueryPlugin() as plugin:
             query: Query = plugin.build()
             return query
@@ -59,6 +72,8 @@ def criteria_of(run: spec.RunSpec) -> tuple[Criterion, ...]:
         goal = (DftForce(run.target_fmax),)
         if run.confirm_minimum != "never":
             goal = (ConfirmedMinimum(run.target_fmax, limits, if_unsure=run.confirm_minimum == "if_unsure"),)
+    if isinstance(run.simulation, spec.NebSpec):
+        goal = (DftBarrier(run.simulation),)
     own: tuple[Criterion, ...] = tuple(plugin.build() for plugin in limits.criteria)
     return (
         *goal,

@@ -15,16 +15,18 @@ from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 
 from al_workflows.files import write_atomically
-from al_workflows.records import Cycle, Label, Record, Verdict, atoms_to_dict
+from al_workflows.path_result import band_images, barrier_summary
+from al_workflows.records import Cycle, Label, Pool, Record, Verdict, atoms_to_dict
 from al_workflows.spec import RunSpec
 from al_workflows.structures import max_force
 
 STEPS = ("train", "simulate", "query", "dft")
 
 
-def run_id(spec: RunSpec, start: Atoms) -> str:
+def run_id(spec: RunSpec, start: Atoms, final: Atoms | None = None) -> str:
     """``<name>-<hash>``: the hash is over all that decides a run's numbers, so that a changed spec is another run."""
-    content = spec.model_dump(mode="json", exclude={"name", "structure", "resources"}) | {"start": atoms_to_dict(start)}
+    content = spec.model_dump(mode="json", exclude={"name", "structure", "final_structure", "resources"})
+    content |= {"start": atoms_to_dict(start)} | ({} if final is None else {"final": atoms_to_dict(final)})
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
     return f"{spec.name or spec.structure.stem}-{digest[:8]}"
 
@@ -43,13 +45,18 @@ def answer_among(labels: Sequence[Label], verdict: Verdict | None) -> Label | No
 
 @dataclass(frozen=True, eq=False)
 class RunResult(Record):
-    """A run that has ended: its verdict, its cycles and its labels in the order of asking."""
+    """A run that has ended: its verdict, its cycles and its labels in the order of asking.
+
+    ``kind`` is the simulation's; ``band`` is the last pool of a path, None for any other simulation.
+    """
 
     run: str
     seed: int
     verdict: Verdict
     cycles: tuple[Cycle, ...]
     labels: tuple[Label, ...]
+    kind: str = "relaxation"
+    band: Pool | None = None
 
     @property
     def answer(self) -> Label | None:
@@ -86,6 +93,7 @@ class RunResult(Record):
             "cycles": len(self.cycles) - 1,
             "energy_eV": answer.energy if answer is not None else None,
             "fmax_eV_per_A": fmax,
+            **(barrier_summary(self.verdict) if self.kind == "neb" else {}),
             "seconds": self.seconds,
             "seed": self.seed,
             "failures": [
@@ -99,13 +107,16 @@ class RunResult(Record):
 def write_result(result: RunResult, directory: Path) -> None:
     """Write ``result.json``, ``final.extxyz``, ``final.json`` and ``labels.extxyz`` into ``directory``.
 
-    Each is written whole or not at all; a run without a single accepted label has ``result.json`` alone.
+    Each is written whole or not at all; a run without a single accepted label has ``result.json`` alone. A path has
+    ``band.extxyz`` as well: its last band.
 
     Raises
     ------
     EnvironmentProblem
         The directory cannot be made or written.
     """
+    if result.band is not None and len(result.band):
+        write_atomically(directory / "band.extxyz", _text(band_images(result.band, result.labels), "extxyz"))
     labels = [_with_results(label) for label in result.labels if label.ok]
     if labels and result.answer is not None:
         write_atomically(directory / "labels.extxyz", _text(labels, "extxyz"))

@@ -34,12 +34,13 @@ class RunDirectory:
 
     directory: Path
 
-    def put_run(self, run: str, spec: RunSpec, start: Atoms) -> None:
+    def put_run(self, run: str, spec: RunSpec, start: Atoms, final: Atoms | None = None) -> None:
         """Keep what the run is."""
         content = {
             "run": run,
             "spec": spec.model_dump(mode="json"),
             "start": atoms_to_dict(start),
+            "final": None if final is None else atoms_to_dict(final),
             "created": f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d %H:%M} UTC",
             "versions": installed_versions(),
         }
@@ -88,6 +89,7 @@ def read_run_directory(directory: Path) -> RunHistory:
         run=about["run"],
         spec=parse_spec(about["spec"], source=str(directory / RUN_FILE)),
         start=atoms_from_dict(about["start"]),
+        final=None if about.get("final") is None else atoms_from_dict(about["final"]),
         cycles=cycles,
         labels=tuple(Label.from_dict(label) for content in closed for label in content["labels"]),
         pools=_pools(directory, len(cycles)),

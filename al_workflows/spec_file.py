@@ -77,9 +77,11 @@ def load_spec(path: Path) -> RunSpec:
         data["name"] = re.sub(r"[^A-Za-z0-9_.-]+", "-", path.stem).strip("-._")[:80] or "run"
     spec = parse_spec(data, source=str(path))
     prior = prior_beside(spec.potential.prior, path.parent)
+    final = spec.final_structure
     return spec.model_copy(
         update={
             "structure": (path.parent / spec.structure).resolve(),
+            "final_structure": None if final is None else (path.parent / final).resolve(),
             "potential": spec.potential.model_copy(update={"prior": prior}),
             "dft": beside(spec.dft, path.parent),
         }

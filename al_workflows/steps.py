@@ -16,13 +16,14 @@ from ase import Atoms
 
 from al_workflows.dft.single_point import single_point
 from al_workflows.errors import InputError
+from al_workflows.path_ends import NAMES, ends_so_far
 from al_workflows.potential import Image, Potential, PotentialCalculator, train_potential
 from al_workflows.queries.displaced import Displaced
 from al_workflows.records import Cycle, Label, Pool, Request, Selection, Verdict, VerdictKind, request_key
 from al_workflows.registry import criteria_of, query_of, simulation_of
 from al_workflows.selection import admit
 from al_workflows.simulations.displacement import Displacement, asks_for_curvature
-from al_workflows.spec import DftSpec, RunSpec
+from al_workflows.spec import DftSpec, NebSpec, RunSpec
 from al_workflows.start import simulation_start
 from al_workflows.termination import Progress
 from al_workflows.termination.curvature import CURVATURE, open_question
@@ -30,10 +31,17 @@ from al_workflows.threads import single_threaded
 from al_workflows.trust import kicked, trust_radius
 
 
-def ask_for_start(run: str, start: Atoms) -> Selection:
-    """Cycle 0: the starting structure, before there is any model."""
-    request = Request(request_key(run, 0, 0), start, strategy="start", reason="the starting structure")
-    return Selection((request,))
+def ask_for_start(run: str, start: Atoms, final: Atoms | None = None) -> Selection:
+    """Cycle 0: the starting structure, or both ends of a path, before there is any model."""
+    if final is None:
+        return Selection((Request(request_key(run, 0, 0), start, strategy="start", reason="the starting structure"),))
+    ends = zip(NAMES, (start, final), strict=True)
+    return Selection(
+        tuple(
+            Request(request_key(run, 0, index), end, strategy="start", reason=f"the {name} structure")
+            for index, (name, end) in enumerate(ends)
+        )
+    )
 
 
 @single_threaded
@@ -56,18 +64,28 @@ def train(spec: RunSpec, cycle: int, labels: Sequence[Label], previous: Potentia
 
 @single_threaded
 def simulate(
-    spec: RunSpec, cycle: int, start: Atoms, potential: Potential, labels: Sequence[Label], history: Sequence[Cycle]
+    spec: RunSpec,
+    cycle: int,
+    start: Atoms,
+    potential: Potential,
+    labels: Sequence[Label],
+    history: Sequence[Cycle],
+    final: Atoms | None = None,
 ) -> Pool:
-    """The simulation on the model; its frames are the pool that the query draws from."""
+    """The simulation on the model; its frames are the pool for the query. ``final`` is where a path ends."""
     calculator = PotentialCalculator(potential)
     question = open_question(history, labels)
     if question is not None:
         if_unsure = spec.confirm_minimum == "if_unsure"
         displacement = Displacement(question.point, question.answered, question.tries, question.surprised, if_unsure)
         return displacement.run(calculator)
-    start = kicked(simulation_start(spec, start, labels, history, calculator), history, _rng(spec, cycle, "kick"))
     known = [label.atoms for label in labels if label.energy is not None]
-    simulation = simulation_of(spec, trust_radius(spec.simulation, history))
+    ends = None
+    if isinstance(spec.simulation, NebSpec):
+        ends = ends_so_far(spec.simulation, start, final or start, labels)
+    else:
+        start = kicked(simulation_start(spec, start, labels, history, calculator), history, _rng(spec, cycle, "kick"))
+    simulation = simulation_of(spec, trust_radius(spec.simulation, history), ends)
     return simulation.run(start, calculator, known, _rng(spec, cycle, "simulate"))
 
 

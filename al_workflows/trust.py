@@ -9,7 +9,7 @@ import numpy as np
 from ase import Atoms
 
 from al_workflows.records import Cycle
-from al_workflows.spec import RelaxationSpec, SimulationSpec
+from al_workflows.spec import NebSpec, RelaxationSpec, SimulationSpec
 from al_workflows.termination.stall import idle_cycles
 
 #: shares of the trust radius after 0, 1, 2, … cycles in a row that brought no label, and from the first again: nearer,
@@ -23,7 +23,7 @@ TIGHTER, KICK = 0.5, 0.05
 
 def trust_radius(spec: SimulationSpec, history: Sequence[Cycle]) -> float | None:
     """Largest displacement of an atom from the nearest label in the next simulation, Å; None for no limit."""
-    if not isinstance(spec, RelaxationSpec) or spec.trust_radius is None:
+    if not isinstance(spec, RelaxationSpec | NebSpec) or spec.trust_radius is None:
         return None
     stuck = TIGHTER if idle_cycles(history) >= TIGHTER_AFTER else 1.0
     fruitless = sum(1 for _ in takewhile(lambda cycle: cycle.fmax is None, reversed(history)))

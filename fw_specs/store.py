@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from al_workflows.history import RunHistory
 from al_workflows.potential import Potential, dump, load
 from al_workflows.records import Cycle, Label, Pool, Selection, Verdict, VerdictKind, atoms_from_dict, atoms_to_dict
 from al_workflows.results import RunResult
+from al_workflows.simulations.displacement import asks_for_curvature
 from al_workflows.spec import RunSpec
 from al_workflows.spec_file import parse_spec
 from al_workflows.versions import installed_versions
@@ -42,7 +43,7 @@ class StoredRun:
     """A run as it was submitted.
 
     ``directory`` is where its Fireworks run; ``created`` is UTC; ``versions`` are those of the packages that submitted
-    it (empty for a run that was submitted before they were kept).
+    it (empty for a run that was submitted before they were kept). ``final`` is where a path ends.
     """
 
     run: str
@@ -51,6 +52,7 @@ class StoredRun:
     directory: Path
     created: datetime.datetime
     versions: Mapping[str, str] = field(default_factory=dict)
+    final: Atoms | None = None
 
 
 class Store:
@@ -84,12 +86,13 @@ class Store:
 
     # --- runs -----------------------------------------------------------------------------------------------------
 
-    def add_run(self, run: str, spec: RunSpec, start: Atoms, directory: Path) -> bool:
+    def add_run(self, run: str, spec: RunSpec, start: Atoms, directory: Path, final: Atoms | None = None) -> bool:
         """Store a new run; False if one of that id is already there (its content is the same: the id is a hash)."""
         document = {
             "_id": run,
             "spec": spec.model_dump(mode="json"),
             "start": atoms_to_dict(start),
+            "final": None if final is None else atoms_to_dict(final),
             "directory": str(directory),
             "created": datetime.datetime.now(datetime.UTC),
             "versions": installed_versions(),
@@ -189,7 +192,13 @@ class Store:
         if not cycles or cycles[-1].verdict.kind is VerdictKind.CONTINUE:
             return None
         verdict: Verdict = cycles[-1].verdict
-        return RunResult(run, self.run(run).spec.seed, verdict, cycles, self.labels(run))
+        spec = self.run(run).spec
+        band = self._last_band(run, cycles) if spec.simulation.kind == "neb" else None
+        return RunResult(run, spec.seed, verdict, cycles, self.labels(run), spec.simulation.kind, band)
+
+    def _last_band(self, run: str, cycles: Sequence[Cycle]) -> Pool | None:
+        pools = (self.pool(run, cycle.index) for cycle in reversed(cycles))
+        return next((pool for pool in pools if pool is not None and not asks_for_curvature(pool)), None)
 
     def history(self, run: str) -> RunHistory:
         """All that is known of the run, finished or not."""
@@ -209,6 +218,7 @@ class Store:
             remark=verdict.reason if verdict else "no cycle has been checked yet",
             created=f"{stored.created:%Y-%m-%d %H:%M} UTC",
             versions=stored.versions,
+            final=stored.final,
         )
 
     # --- blobs ----------------------------------------------------------------------------------------------------
@@ -275,4 +285,5 @@ def _stored_run(document: Document) -> StoredRun:
         directory=Path(document["directory"]),
         created=document["created"],
         versions=document.get("versions", {}),
+        final=None if document.get("final") is None else atoms_from_dict(document["final"]),
     )

@@ -21,22 +21,22 @@ def is_submitted(launchpad: LaunchPad, run: str) -> bool:
     return launchpad.workflows.find_one({f"metadata.{RUN}": run}, {"_id": 1}) is not None
 
 
-def submit(launchpad: LaunchPad, spec: RunSpec, start: Atoms, directory: Path) -> bool:
-    """Submit a run; its Fireworks will run below ``directory`` (absolute).
+def submit(launchpad: LaunchPad, spec: RunSpec, start: Atoms, directory: Path, final: Atoms | None = None) -> bool:
+    """Submit a run; its Fireworks will run below ``directory`` (absolute). ``final`` is where a path ends.
 
     Returns
     -------
     bool
         Whether the run is new: one that is already there is left as it is.
     """
-    run = run_id(spec, start)
+    run = run_id(spec, start, final)
     store = Store(launchpad.db)
     store.ensure_indexes()
-    new = store.add_run(run, spec, start, directory)
+    new = store.add_run(run, spec, start, directory, final)
     if not new and is_submitted(launchpad, run):
         return False
     # an earlier submission that was cut off between its two writes is completed here
     stored = store.run(run)
-    selection = steps.ask_for_start(run, stored.start)
+    selection = steps.ask_for_start(run, stored.start, stored.final)
     store.put_selection(run, 0, selection)
     return add_workflow(launchpad, first_cycle(run, stored.spec, stored.directory, selection))

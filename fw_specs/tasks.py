@@ -86,7 +86,7 @@ class SimulateTask(_CycleTask):
         labels, history = store.labels(run.run, below=cycle), store.cycles(run.run, below=cycle)
         potential = _there(store.potential(run.run, cycle), "potential", run, cycle)
         with timed(seconds, SIMULATE):
-            pool = steps.simulate(run.spec, cycle, run.start, potential, labels, history)
+            pool = steps.simulate(run.spec, cycle, run.start, potential, labels, history, run.final)
         store.put_seconds(run.run, cycle, SIMULATE, seconds[SIMULATE])
         store.put_pool(run.run, cycle, pool)
         return FWAction(stored_data={"frames": len(pool), "stop_reason": pool.stop_reason.value})

@@ -17,7 +17,7 @@ def example_names() -> list[str]:
 
 
 def copy_example(name: str, directory: Path) -> Path:
-    """Copy the example's run file and its structure into ``directory``; the path of the run file.
+    """Copy the example's run file and its structures into ``directory``; the path of the run file.
 
     Raises
     ------
@@ -29,14 +29,15 @@ def copy_example(name: str, directory: Path) -> Path:
     if name not in example_names():
         raise InputError(f"example {name!r} does not exist; there are: {', '.join(example_names())}")
     text = (_files() / f"{name}.yaml").read_text()
-    structure = str(yaml.safe_load(text)["structure"])
-    copies = {f"{name}.yaml": text, structure: (_files() / structure).read_text()}
-    for file, content in copies.items():
+    content = yaml.safe_load(text)
+    structures = [str(content[key]) for key in ("structure", "final_structure") if key in content]
+    copies = {f"{name}.yaml": text} | {file: (_files() / file).read_text() for file in structures}
+    for file, text in copies.items():
         target = directory / file
-        if target.exists() and target.read_text() != content:
+        if target.exists() and target.read_text() != text:
             raise InputError(f"{target} exists and differs from the example; name another directory")
-    for file, content in copies.items():
-        write_atomically(directory / file, content)
+    for file, text in copies.items():
+        write_atomically(directory / file, text)
     return directory / f"{name}.yaml"
 
 

@@ -47,7 +47,8 @@ def submit_run(launchpad: LaunchPad, prepared: PreparedRun, directory: Path) -> 
             f"{Store(launchpad.db).run(prepared.run).directory}; `alflow status {prepared.run}` shows it, another "
             "`seed:` makes another run"
         )
-    submit(launchpad, prepared.spec, prepared.start, claimed_directory(directory, prepared.run))
+    place = claimed_directory(directory, prepared.run)
+    submit(launchpad, prepared.spec, prepared.start, place, prepared.final)
 
 
 def work_off(

@@ -1,4 +1,4 @@
-"""The last frame and the frames on which the ensemble disagrees most."""
+"""The frames on which the ensemble disagrees most, alone or behind the last frame."""
 
 from __future__ import annotations
 
@@ -24,5 +24,23 @@ class FinalUncertainty:
     ) -> Iterator[Choice]:
         """See :class:`~al_workflows.queries.Query`."""
         yield last_frame(pool)
-        for index in np.argsort(-pool.uncertainties[:-1], kind="stable"):
-            yield Choice(int(index), f"a force is uncertain by {pool.uncertainties[index]:.3f} eV/Å")
+        yield from by_uncertainty(pool, range(len(pool) - 1))
+
+
+class Uncertainty:
+    """All frames, by falling force uncertainty."""
+
+    def __init__(self, batch: int) -> None:
+        self.batch = batch
+
+    def rank(
+        self, pool: Pool, potential: Potential, known: Sequence[Atoms], rng: np.random.Generator
+    ) -> Iterator[Choice]:
+        """See :class:`~al_workflows.queries.Query`."""
+        yield from by_uncertainty(pool, range(len(pool)))
+
+
+def by_uncertainty(pool: Pool, frames: Sequence[int]) -> Iterator[Choice]:
+    """Those ``frames`` of ``pool``, by falling force uncertainty."""
+    for index in sorted(frames, key=lambda frame: -pool.uncertainties[frame]):
+        yield Choice(index, f"a force is uncertain by {pool.uncertainties[index]:.3f} eV/Å")

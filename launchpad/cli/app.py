@@ -30,7 +30,7 @@ app = typer.Typer(
     epilog="[bold]alflow COMMAND --help[/bold] explains a command, with examples.",
 )
 app.command(epilog=_examples("alflow demo", "alflow demo --output /tmp/demo"))(demo.demo)
-app.command(epilog=_examples("alflow example relax", "alflow example gpaw my-first-run"))(runs.example)
+app.command(epilog=_examples("alflow example relax", "alflow example neb my-first-path"))(runs.example)
 app.command(epilog=_examples("alflow validate relax.yaml"))(runs.validate)
 app.command(epilog=_examples("alflow submit relax.yaml", "alflow submit relax.yaml --directory /scratch/me/runs"))(
     runs.submit

@@ -21,10 +21,10 @@ NOT_CONVERGED = 1
 
 
 def example(
-    name: Annotated[str, typer.Argument(help="relax, batch or gpaw.", show_default=False)],
+    name: Annotated[str, typer.Argument(help="relax, neb, batch, gpaw or espresso.", show_default=False)],
     directory: Annotated[Path, typer.Argument(help="Where to put the files.")] = Path(),
 ) -> None:
-    """Write a commented run file and its structure, ready to run."""
+    """Write a commented run file and its structures, ready to run."""
     from launchpad.examples import copy_example
 
     path = copy_example(name, directory)
@@ -33,12 +33,16 @@ def example(
 
 def validate(spec: SpecArgument) -> None:
     """Check a run file, its structure, the elements and the DFT code; compute and store nothing."""
+    from al_workflows.geometry import largest_displacement
     from al_workflows.preflight import fixed_atoms, prepare
 
     prepared = prepare(spec)
     start, pbc = prepared.start, "".join("FT"[int(periodic)] for periodic in prepared.start.pbc)
     print(f"{spec} is valid: run {prepared.run}")
     print(f"  {start.symbols}: {len(start)} atoms, {fixed_atoms(start)} fixed, periodic {pbc}")
+    if prepared.final is not None:
+        farthest = largest_displacement(prepared.final, start)
+        print(f"  a path to {prepared.spec.final_structure}: the atom that moves most moves by {farthest:.2f} Å")
     print(f"  {prepared.spec.simulation.kind}, query {prepared.spec.query.kind}, DFT by {prepared.spec.dft.kind}")
     _print_remarks(prepared)
 
@@ -90,7 +94,8 @@ def run(
 ) -> None:
     """Submit a run and work it off here; after an interruption, the same command goes on where it stopped.
 
-    Writes result.json, final.extxyz and labels.extxyz. Exit code 0: converged; 1: ended without converging.
+    Writes result.json, final.extxyz and labels.extxyz, of a path band.extxyz as well.
+    Exit code 0: converged; 1: ended without converging.
     """
     from al_workflows.preflight import claimed_directory, prepare
     from al_workflows.results import write_result
@@ -106,6 +111,7 @@ def run(
     write_result(result, output)
     print(summary(result))
     files = ["result.json"] + (["final.extxyz", "labels.extxyz"] if result.answer is not None else [])
+    files += ["band.extxyz"] if result.band is not None and len(result.band) else []
     print(f"Written to {output}: {', '.join(files)}")
     if result.verdict.kind.value != "CONVERGED":
         raise typer.Exit(NOT_CONVERGED)
@@ -124,7 +130,7 @@ def through_fireworks(prepared: PreparedRun, output: Path, workers: int, launchp
     with Progress(prepared.spec.target_fmax) as progress:
         progress.activity(f"connecting to {source.address}")
         launchpad = connect(source)
-        if not submit_to(launchpad, prepared.spec, prepared.start, output):
+        if not submit_to(launchpad, prepared.spec, prepared.start, output, prepared.final):
             progress.say(f"{prepared.run} is in {source.address} already: going on with it")
         try:
             return work_off(launchpad, source, prepared.run, workers, progress.cycle, progress.activity)
@@ -139,4 +145,10 @@ def _in_process(prepared: PreparedRun, output: Path) -> RunResult:
 
     with Progress(prepared.spec.target_fmax) as progress:
         progress.activity("running in this process")
-        return offline.run(prepared.spec, prepared.start, output, listener=lambda cycle, _: progress.cycle(cycle))
+        return offline.run(
+            prepared.spec,
+            prepared.start,
+            output,
+            listener=lambda cycle, _: progress.cycle(cycle),
+            final=prepared.final,
+        )

@@ -60,7 +60,7 @@ def summary(result: RunResult) -> str:
     learning = seconds["train"] + seconds["simulate"] + seconds["query"]
     text = f"{found['run']}: {found['verdict']} after {found['dft_calls']} DFT calls in {found['cycles']} cycles: "
     text += f"{found['reason']}."
-    if found["energy_eV"] is not None:
+    if found["energy_eV"] is not None and found.get("barrier_eV") is None:  # a barrier's numbers are in the reason
         text += f" DFT energy {found['energy_eV']:.4f} eV, fmax {found['fmax_eV_per_A']:.4f} eV/Å."
     text += f" DFT took {seconds['dft']:.1f} s, learning and simulating {learning:.1f} s."
     if found["reused"]:

@@ -52,6 +52,8 @@ def put(directory: Path, start: Atoms | None = None, **changes: Any) -> Path:
     return path
 
 
+#: a path from the start to itself
+NEB = {"simulation": {"kind": "neb"}, "final_structure": "start.traj"}
 BAD_VALUES = [
     ({"simulaton": {}}, ["simulaton", "not a key"]),
     ({"simulation": {"kind": "relaxation", "fmx": 0.1}}, ["simulation.fmx", "not a key"]),
@@ -77,6 +79,16 @@ BAD_VALUES = [
         ["prior.terms.0.end", "key"],
     ),
     ({"potential": {"hidden": [10**6]}}, ["potential.hidden", "1000"]),
+    ({"simulation": {"kind": "neb"}}, ["simulation.kind: neb", "final_structure"]),
+    ({"final_structure": "start.traj"}, ["final_structure", "relaxation", "take it out"]),
+    (NEB | {"simulation": {"kind": "neb", "images": 0}}, ["simulation.images", "0"]),
+    (NEB | {"simulation": {"kind": "neb", "fmax": 0.05}}, ["simulation.fmax", "not a key"]),
+    (NEB | {"query": {"kind": "final"}}, ["query.kind: final", "saddle_ends"]),
+    (NEB | {"query": {"kind": "uncertainty"}, "potential": {"members": 1}}, ["potential.members", "2 or more"]),
+    (NEB | {"termination": {"max_dft_calls": 2}}, ["max_dft_calls", "both ends and the saddle"]),
+    (NEB | {"final_structure": "missing.xyz"}, ["missing.xyz"]),
+    (NEB, ["start.traj", "0.000 Å", "the other end"]),
+    ({"query": {"kind": "saddle"}}, ["query.kind: saddle", "neb"]),
     ({"structure": "missing.xyz"}, ["missing.xyz"]),
     ({"structure": "run.yaml"}, ["run.yaml"]),
 ]
