@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from matplotlib.figure import Figure
 
-from al_workflows.analysis import figures_model, figures_run
+from al_workflows.analysis import figures_band, figures_model, figures_run
 from al_workflows.analysis.style import Style
 from al_workflows.history import RunHistory
 
@@ -90,3 +90,29 @@ GALLERY = (
         figures_run.step_seconds,
     ),
 )
+
+_OF_RELAXATIONS = ("dft_force", "relaxation_energies", "energy_error", "structure_error")
+#: of a path between two structures
+BAND_GALLERY = (
+    Entry(
+        "band_energies",
+        "Bands on the model",
+        "Energy along each cycle's band above the initial end, which is DFT's where it has been asked. Points with a "
+        "rim are DFT single points. Bands of early cycles may leave the picture.",
+        "no band on a model has been kept for this run yet",
+        figures_band.band_energies,
+    ),
+    Entry(
+        "barrier_error",
+        "Error of the barrier",
+        "The barrier of each cycle's band on the model against the run's answer, which is DFT's.",
+        "the run has no barrier that DFT has confirmed",
+        figures_band.barrier_error,
+    ),
+    *(entry for entry in GALLERY if entry.name not in _OF_RELAXATIONS),
+)
+
+
+def gallery_of(history: RunHistory) -> tuple[Entry, ...]:
+    """The figures that suit a run of its kind."""
+    return BAND_GALLERY if history.spec.simulation.kind == "neb" else GALLERY

@@ -8,8 +8,10 @@ import numpy as np
 from ase import Atoms
 from ase.geometry import find_mic
 
+from al_workflows.band import saddle_index
 from al_workflows.geometry import largest_displacement
 from al_workflows.history import RunHistory
+from al_workflows.path_result import HEIGHT
 from al_workflows.records import FloatArray, Label
 
 #: Å: a label this close to a relaxed structure is of that structure
@@ -63,6 +65,30 @@ def relaxed_errors(history: RunHistory) -> list[RelaxedError]:
             )
         )
     return errors
+
+
+@dataclass(frozen=True)
+class BarrierError:
+    """The barrier of a cycle's band on the model less the run's DFT barrier (``error``, eV), by training ``images``."""
+
+    cycle: int
+    images: int
+    error: float
+
+
+def barrier_errors(history: RunHistory) -> list[BarrierError]:
+    """The error of each cycle's barrier, its band's highest image above the initial end; none without an answer."""
+    answer = None if history.verdict is None else history.verdict.evidence.get(HEIGHT)
+    if answer is None:
+        return []
+    return [
+        BarrierError(
+            cycle=cycle,
+            images=sum(label.ok and label.cycle < cycle for label in history.labels),
+            error=float(band.energies[saddle_index(band.energies)] - band.energies[0]) - answer,
+        )
+        for cycle, band in history.bands.items()
+    ]
 
 
 @dataclass(frozen=True, eq=False)

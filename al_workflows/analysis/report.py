@@ -13,10 +13,11 @@ import jinja2
 import yaml
 from pydantic import BaseModel
 
-from al_workflows.analysis.gallery import GALLERY, Entry
+from al_workflows.analysis.gallery import Entry, gallery_of
 from al_workflows.analysis.style import DARK, LIGHT, image
 from al_workflows.files import write_atomically
 from al_workflows.history import RunHistory
+from al_workflows.path_result import HEIGHT, HEIGHT_BACK, REACTION
 from al_workflows.records import Label
 from al_workflows.results import STEPS
 from al_workflows.spec import RunSpec
@@ -25,6 +26,8 @@ from al_workflows.termination.curvature import LOWEST_CURVATURE
 from al_workflows.versions import installed_versions
 
 PAGE = "report.html"
+#: of a path: names and keys in the verdict's evidence, eV
+BARRIER_FACTS = (("barrier", HEIGHT), ("barrier back", HEIGHT_BACK), ("reaction energy", REACTION))
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ def write_report(history: RunHistory, directory: Path) -> Path:
     EnvironmentProblem
         The directory cannot be made or written.
     """
-    plates = [_plate(history, entry) for entry in GALLERY]
+    plates = [_plate(history, entry) for entry in gallery_of(history)]
     write_atomically(directory / PAGE, page(history, plates), durable=False)
     for plate in plates:
         for kind, content in {"png": plate.png, "pdf": plate.pdf}.items():
@@ -97,6 +100,8 @@ def facts(history: RunHistory) -> list[tuple[str, str]]:
             ("DFT energy", f"{number(answer.energy)} eV"),
             ("largest DFT force", f"{number(max_force(answer.atoms, answer.forces))} eV/Å"),
         ]
+    evidence = history.verdict.evidence if history.verdict is not None else {}
+    found += [(name, f"{evidence[key]:.4f} eV") for name, key in BARRIER_FACTS if key in evidence]
     curvature = history.verdict.evidence.get(LOWEST_CURVATURE) if history.verdict is not None else None
     if curvature is not None:
         found.append(("lowest DFT curvature", f"{curvature:.2f} eV/Å²"))
