@@ -14,7 +14,7 @@ from al_workflows.geometry import nearest
 from al_workflows.path_ends import NAMES
 from al_workflows.potential import Potential, PotentialCalculator
 from al_workflows.queries import Choice, Proposal
-from al_workflows.queries.uncertainty import by_uncertainty
+from al_workflows.queries.uncertainty import most_uncertain
 from al_workflows.records import Pool, StopReason
 from al_workflows.selection import DUPLICATE
 
@@ -43,12 +43,12 @@ class Saddle:
             return
         wanted = list(_saddle_and_ends(pool))
         if pool.stop_reason is StopReason.ENDS_MERGED:
-            wanted += itertools.islice(by_uncertainty(pool, range(1, len(pool) - 1)), 1)
+            wanted += itertools.islice(_between(pool), 1)
         if pool.stop_reason is StopReason.SADDLE_AT_END:
             wanted += _beside_ends(pool, potential)
         yield from wanted
         if all(nearest(choice.structure(pool).atoms, known)[1] < DUPLICATE for choice in wanted):
-            yield from by_uncertainty(pool, range(1, len(pool) - 1))
+            yield from _between(pool)
 
 
 class SaddleAndEnds:
@@ -79,6 +79,11 @@ def _saddle_and_ends(pool: Pool) -> Iterator[Choice]:
         yield Choice(top, f"the saddle: the highest image between the ends (band {relaxed})")
     yield Choice(0, "the initial end, relaxed on the model")
     yield Choice(len(pool) - 1, "the final end, relaxed on the model")
+
+
+def _between(pool: Pool) -> Iterator[Choice]:
+    """The images between the ends, by falling uncertainty."""
+    yield from (choice for choice in most_uncertain(pool, len(pool)) if choice.index not in (0, len(pool) - 1))
 
 
 def _beside_ends(pool: Pool, potential: Potential) -> Iterator[Choice]:

@@ -1,4 +1,4 @@
-"""The frames on which the ensemble disagrees most, alone or behind the last frame."""
+"""The last frame and the frames on which the ensemble disagrees most."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class FinalUncertainty:
     ) -> Iterator[Choice]:
         """See :class:`~al_workflows.queries.Query`."""
         yield last_frame(pool)
-        yield from by_uncertainty(pool, range(len(pool) - 1))
+        yield from most_uncertain(pool, len(pool) - 1)
 
 
 class Uncertainty:
@@ -37,10 +37,10 @@ class Uncertainty:
         self, pool: Pool, potential: Potential, known: Sequence[Atoms], rng: np.random.Generator
     ) -> Iterator[Choice]:
         """See :class:`~al_workflows.queries.Query`."""
-        yield from by_uncertainty(pool, range(len(pool)))
+        yield from most_uncertain(pool, len(pool))
 
 
-def by_uncertainty(pool: Pool, frames: Sequence[int]) -> Iterator[Choice]:
-    """Those ``frames`` of ``pool``, by falling force uncertainty."""
-    for index in sorted(frames, key=lambda frame: -pool.uncertainties[frame]):
-        yield Choice(index, f"a force is uncertain by {pool.uncertainties[index]:.3f} eV/Å")
+def most_uncertain(pool: Pool, count: int) -> Iterator[Choice]:
+    """The first ``count`` frames of the pool by falling force uncertainty."""
+    for index in np.argsort(-pool.uncertainties[:count], kind="stable"):
+        yield Choice(int(index), f"a force is uncertain by {pool.uncertainties[index]:.3f} eV/Å")

@@ -11,6 +11,7 @@ import typer
 
 if TYPE_CHECKING:
     from al_workflows.benchmark.cycle import CycleCost, RunCost
+    from al_workflows.benchmark.neb import PathRun
     from al_workflows.benchmark.relaxed import Relaxed
     from al_workflows.benchmark.speed import PredictionRow, RelaxationRow
     from al_workflows.benchmark.speed_training import TrainingRow
@@ -98,6 +99,44 @@ def relax(
         found = relaxations(tasks, Cache(kept), jobs, counter.relaxed)
     _write(document(plan, found, _command()), output, "relax")
     if not all(one.converged for one in found if one.method == "default"):
+        raise typer.Exit(NOT_CONVERGED)
+
+
+@app.command(
+    epilog="Examples:  [cyan]alflow benchmark neb --seeds 6[/cyan]   or   [cyan]alflow benchmark neb --systems paper "
+    "--variants all --peers none[/cyan]"
+)
+def neb(
+    systems: Annotated[list[str], typer.Option(metavar="NAMES", help="paper, C-Ni100, N-Au111, or all.")] = ["all"],  # noqa: B006
+    seeds: SeedsOption = "6",
+    peers: Annotated[list[str], typer.Option(metavar="NAMES", help="CI-NEB-BFGS, …; all or none.")] = ["all"],  # noqa: B006
+    variants: Annotated[
+        list[str],
+        typer.Option(metavar="NAMES", help="default, no-prior, saddle-ends, uncertainty, random; all or none."),
+    ] = ["default", "no-prior"],  # noqa: B006
+    output: OutputOption = DEFAULT_OUTPUT,
+    cache: CacheOption = None,
+    jobs: JobsOption = 1,
+) -> None:
+    """Barriers of hops on surfaces with EMT as the parent: calls, ends included, and errors, beside ASE's CI-NEB.
+
+    Exit code 1: a run with the default settings found no barrier.
+    """
+    from al_workflows.benchmark.cache import Cache
+    from al_workflows.benchmark.choices import seeds_of
+    from al_workflows.benchmark.neb import PathRun, PathTask, path_methods_of
+    from al_workflows.benchmark.neb_systems import paths_of
+    from al_workflows.benchmark.neb_tables import document
+    from al_workflows.benchmark.work import results
+
+    methods = path_methods_of(_split(variants), _split(peers))
+    paths, numbers = paths_of(_split(systems)), seeds_of(seeds)
+    tasks = [PathTask(path, seed, method) for path in paths for seed in numbers for method in methods]
+    output, kept = _directories(output, cache)
+    with _Counter() as counter:
+        found = results(tasks, PathRun, Cache(kept), jobs, counter.path)
+    _write(document(found, _command()), output, "neb")
+    if not all(one.barrier is not None for one in found if one.method == "default"):
         raise typer.Exit(NOT_CONVERGED)
 
 
@@ -245,6 +284,14 @@ class _Counter:
             spent = sum(one.seconds.values())
             text = f"{one.system}  seed {one.seed}  {one.method}: {one.outcome.value}, {one.calls} calls, {spent:.1f} s"
             self._bar.console.print(text, soft_wrap=True)
+
+    def path(self, one: PathRun, stored: bool, done: int, of: int) -> None:
+        """Print the line of a barrier; one that was stored counts only."""
+        self._bar.update(self._task, completed=done, total=of)
+        if not stored:
+            said = "no barrier" if one.error is None else f"{1000 * one.error:+.2f} meV"
+            text = f"{one.system}  seed {one.seed}  {one.method}: {one.outcome.value}, {one.calls} calls, {said}"
+            self._bar.console.print(f"{text}, {one.seconds:.1f} s", soft_wrap=True)
 
     def predicted(self, row: PredictionRow | RelaxationRow) -> None:
         """Print how long it takes."""
