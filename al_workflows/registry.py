@@ -54,7 +54,8 @@ def query_of(run: spec.RunSpec) -> Query:
             assert isinstance(run.simulation, spec.RelaxationSpec), "the run file is checked for it"
             return Parallel(single_points, run.simulation, run.dft.min_distance)
         case spec.SaddleQuerySpec():
-            return Saddle()
+            assert isinstance(run.simulation, spec.NebSpec), "the run file is checked for it"
+            return Saddle(run.simulation.end_fmax)
         case spec.SaddleEndsQuerySpec():
             return SaddleAndEnds()
         case spec.UncertaintyQuerySpec(batch=batch):

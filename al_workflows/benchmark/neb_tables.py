@@ -27,8 +27,8 @@ class PathRow:
     calls: Annotated[float | None, Column("median calls", 1)]
     worst: Annotated[int | None, Column("worst")]
     by_seed: Annotated[tuple[str, ...], Column("calls by seed")]
-    error: Annotated[float | None, Column("median |error|, meV", 2)]
-    worst_error: Annotated[float | None, Column("worst |error|, meV", 2)]
+    error: Annotated[float | None, Column("median error, meV", 2)]
+    worst_error: Annotated[float | None, Column("worst error, meV", 2)]
     wrong: Annotated[int, Column("wrong barriers")]
     unphysical: Annotated[int, Column("unphysical queries")]
     cycles: Annotated[float | None, Column("median cycles", 1)]
@@ -95,8 +95,8 @@ def document(runs: Sequence[PathRun], command: str) -> Document:
     ]
     notes = [
         "Calls are distinct geometries, those for both ends included; medians are of converged runs.",
-        f"An error is against the truth; a barrier is wrong that is off by more than {1000 * WRONG:g} meV. Ours may "
-        f"ask for {MAX_CALLS} single points.",
+        f"Errors are absolute, against the truth; a barrier is wrong that is off by more than {1000 * WRONG:g} meV. "
+        f"Ours may ask for {MAX_CALLS} single points.",
         f"An unphysical query was refused by the geometry gate, or has a force above {ABSURD:g} eV/Å.",
     ]
     tables = [Table("Barriers", rows(runs), notes), Table("Runs without a barrier", failed)]

@@ -18,36 +18,53 @@ from al_workflows.queries.uncertainty import most_uncertain
 from al_workflows.records import Pool, StopReason
 from al_workflows.selection import DUPLICATE
 
-#: eV/Å: where the members disagree by more at an end, its place is nobody's, and the saddle's between such ends less so
-CREDIBLE = 0.5
+#: eV/Å: where the members disagree by more at an end, the saddle between such ends is nobody's
+CREDIBLE = 0.2
+#: errors of the model's force are so many times the members' disagreement
+CONFIDENCE = 2.0
 
 
 class Saddle:
     """The highest image between the ends, and each end that DFT has not found relaxed.
 
-    Such an end is one that has moved since DFT was asked; the other is a label, which is not asked for again. Where
-    none of the three is new, the most uncertain images stand in. An end that DFT has found relaxed but that the model
-    holds for a saddle is displaced along its lowest mode, for DFT to tell. As long as the model knows too little of an
-    end, that is all it asks for: what DFT says there teaches the other end and the saddle as well.
+    Such an end is one that has moved since DFT was asked; the other is a label, which is not asked for again. As long
+    as an end is so uncertain that DFT is not likely to find it relaxed, only the more uncertain of both is asked for:
+    what DFT says there teaches the other as well; and as long as the model knows too little of it, not even the saddle.
+    Where nothing of these is new, the most uncertain images stand in. An end that DFT has found relaxed but that the
+    model holds for a saddle is displaced along its lowest mode, for DFT to tell.
+
+    Parameters
+    ----------
+    end_fmax
+        The largest DFT force on a free atom at an end that is relaxed, eV/Å.
     """
 
     batch = 3
+
+    def __init__(self, end_fmax: float) -> None:
+        self._end_fmax = end_fmax
 
     def rank(
         self, pool: Pool, potential: Potential, known: Sequence[Atoms], rng: np.random.Generator
     ) -> Iterator[Choice]:
         """See :class:`~al_workflows.queries.Query`."""
-        unsure = _unknown_end(pool, known)
-        if unsure is not None:
-            yield unsure
-            return
-        wanted = list(_saddle_and_ends(pool))
-        if pool.stop_reason is StopReason.ENDS_MERGED:
-            wanted += itertools.islice(_between(pool), 1)
+        saddle, *ends = _saddle_and_ends(pool)
+        unknown = [end for end in ends if not _is_known(end, pool, known)]
+        unknown.sort(key=lambda end: -_spread(end, pool))
+        if unknown and pool.stop_reason is not StopReason.ENDS_MERGED:
+            if _spread(unknown[0], pool) > CREDIBLE:
+                yield unknown[0]
+                return
+            if CONFIDENCE * _spread(unknown[0], pool) > self._end_fmax:
+                yield from (saddle, unknown[0])
+                return
+        wanted = [saddle, *ends]
+        if pool.stop_reason is StopReason.ENDS_MERGED:  # and there is no saddle
+            wanted = [*ends, *itertools.islice(_between(pool), 1)]
         if pool.stop_reason is StopReason.SADDLE_AT_END:
             wanted += _beside_ends(pool, potential)
         yield from wanted
-        if all(nearest(choice.structure(pool).atoms, known)[1] < DUPLICATE for choice in wanted):
+        if all(_is_known(choice, pool, known) for choice in wanted):
             yield from _between(pool)
 
 
@@ -63,22 +80,20 @@ class SaddleAndEnds:
         yield from _saddle_and_ends(pool)
 
 
-def _unknown_end(pool: Pool, known: Sequence[Atoms]) -> Choice | None:
-    """The end on which the members disagree most, if they do by too much; one that DFT knows is none."""
-    unknown = [index for index in (0, len(pool) - 1) if nearest(pool.frame(index), known)[1] >= DUPLICATE]
-    index = max(unknown, key=lambda end: pool.uncertainties[end], default=None)
-    if index is None or pool.uncertainties[index] <= CREDIBLE:
-        return None
-    spread = f"on which the ensemble disagrees by {pool.uncertainties[index]:.2f} eV/Å"
-    return Choice(index, f"the {NAMES[index > 0]} end, {spread}: before the saddle")
-
-
 def _saddle_and_ends(pool: Pool) -> Iterator[Choice]:
-    if pool.stop_reason is not StopReason.ENDS_MERGED:
-        top, relaxed = saddle_index(pool.energies), pool.stop_reason.value.replace("_", " ")
-        yield Choice(top, f"the saddle: the highest image between the ends (band {relaxed})")
-    yield Choice(0, "the initial end, relaxed on the model")
-    yield Choice(len(pool) - 1, "the final end, relaxed on the model")
+    stopped = pool.stop_reason.value.replace("_", " ")
+    yield Choice(saddle_index(pool.energies), f"the saddle: the highest image between the ends (band {stopped})")
+    for name, index in zip(NAMES, (0, len(pool) - 1), strict=True):
+        spread = f"where the ensemble disagrees by {pool.uncertainties[index]:.3f} eV/Å"
+        yield Choice(index, f"the {name} end, relaxed on the model, {spread}")
+
+
+def _spread(choice: Choice, pool: Pool) -> float:
+    return choice.structure(pool).uncertainty
+
+
+def _is_known(choice: Choice, pool: Pool, known: Sequence[Atoms]) -> bool:
+    return nearest(choice.structure(pool).atoms, known)[1] < DUPLICATE
 
 
 def _between(pool: Pool) -> Iterator[Choice]:
