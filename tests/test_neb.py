@@ -20,7 +20,7 @@ from al_workflows.records import Label, LabelStatus, Request, VerdictKind
 from al_workflows.results import RunResult, run_id, write_result
 from al_workflows.structures import max_force
 from tests.bands import hop, neb_spec
-from tests.builders import label
+from tests.builders import bridge, label
 
 
 def by_emt(request: Request, directory: Path) -> Label:
@@ -179,4 +179,20 @@ def test_ends_that_relax_into_one_are_no_path(tmp_path: Path) -> None:
     found = run(tmp_path, hop(seed=0, shift=0.1))
     assert found.verdict.kind is VerdictKind.FAILED
     assert "both ends relax into one structure" in found.verdict.reason
+    assert found.summary()["barrier_eV"] is None
+
+
+def test_an_end_on_a_saddle_of_dft_is_no_end(tmp_path: Path) -> None:
+    """O on the bridge of a symmetric slab has no forces."""
+    saddle = bridge()
+    saddle.calc = EMT()
+    BFGS(saddle, logfile=None).run(fmax=0.02)
+    saddle.calc = None
+    hollow = saddle.copy()
+    hollow.positions[-1] += [0.0, saddle.cell[1, 1] / 4, -0.2]
+    found = run(tmp_path, (saddle, hollow))
+    assert found.verdict.kind is VerdictKind.FAILED
+    assert "the initial end has 1 negative modes on the model" in found.verdict.reason
+    assert "confirm_minimum" in found.verdict.reason
+    assert any("beside the initial end" in one.request.reason for one in found.labels)
     assert found.summary()["barrier_eV"] is None

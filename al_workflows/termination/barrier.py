@@ -31,16 +31,16 @@ from al_workflows.termination.curvature import (
 
 #: the criterion's names in verdicts: of a path with a barrier, and of one that is none
 BARRIER, NO_PATH = "barrier", "path"
-#: ends of a simulation that are no band to be judged
-_BROKEN = (
-    StopReason.ENDS_MERGED,
-    StopReason.SADDLE_AT_END,
-    StopReason.BAND_TANGLED,
-    StopReason.DETACHED,
-    StopReason.TOO_CLOSE,
-    StopReason.NOT_FINITE,
-    StopReason.EXPLODED,
-)
+#: ends of a simulation that are no band to be judged, and what a user can do where they last
+_BROKEN = {
+    StopReason.ENDS_MERGED: "give ends that relax into different minima",
+    StopReason.SADDLE_AT_END: "give a minimum in its place, from a relaxation with `confirm_minimum`",
+    StopReason.BAND_TANGLED: "take more images, or a structure on the way as an end of its own",
+    StopReason.DETACHED: "look whether the ends bind what leaves",
+    StopReason.TOO_CLOSE: "look at both structures and their order of atoms",
+    StopReason.NOT_FINITE: "look at the labels, or take another potential",
+    StopReason.EXPLODED: "look at the labels, or lower `simulation.trust_radius`",
+}
 #: such cycles in a row before the run fails
 PATIENCE = 5
 #: the same of an end that the model holds for a saddle, and of ends that merge where DFT finds them relaxed: what is
@@ -204,6 +204,8 @@ class DftBarrier:
         reason = f"there is no path to tell a barrier of: {pool.stop_detail} ({row} cycle{'s' * (row > 1)} in a row)"
         reason += "; DFT finds both ends relaxed" if relaxed else ""
         kind = VerdictKind.FAILED if row >= patience else VerdictKind.CONTINUE
+        if kind is VerdictKind.FAILED and pool.stop_reason in _BROKEN:
+            reason += f"; {_BROKEN[pool.stop_reason]}"
         return Verdict(kind, NO_PATH, reason, _without_barrier(evidence) | {counter: float(row)})
 
 
