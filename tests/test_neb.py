@@ -192,7 +192,7 @@ def test_an_end_on_a_saddle_of_dft_is_no_end(tmp_path: Path) -> None:
     hollow.positions[-1] += [0.0, saddle.cell[1, 1] / 4, -0.2]
     found = run(tmp_path, (saddle, hollow))
     assert found.verdict.kind is VerdictKind.FAILED
-    assert "the initial end has 1 negative modes on the model" in found.verdict.reason
+    assert "the initial end has a negative mode on the model" in found.verdict.reason
     assert "confirm_minimum" in found.verdict.reason
     assert any("beside the initial end" in one.request.reason for one in found.labels)
     assert found.summary()["barrier_eV"] is None

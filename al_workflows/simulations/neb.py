@@ -166,7 +166,8 @@ class NudgedBand:
             return replace(pool, stop_reason=StopReason.BAND_TANGLED, stop_detail=crossing)
         for name, key in zip(NAMES, (INITIAL_MODES, FINAL_MODES), strict=True):
             if measures.get(key):
-                detail = f"the {name} end has {measures[key]:.0f} negative modes on the model"
+                several = "a negative mode" if measures[key] == 1 else f"{measures[key]:.0f} negative modes"
+                detail = f"the {name} end has {several} on the model"
                 return replace(pool, stop_reason=StopReason.SADDLE_AT_END, stop_detail=detail)
         rise = pool.energies[top] - pool.energies[0]
         if not has_barrier(pool.energies):

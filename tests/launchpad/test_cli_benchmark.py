@@ -143,3 +143,16 @@ def test_cycle_goes_through_rlaunch_unless_told_otherwise(tmp_path: Path, monkey
 
 def test_speed_of_images_there_are_not(tmp_path: Path) -> None:
     assert "must name 13" in refusal("benchmark", "train", "--atoms", "12", cwd=tmp_path)
+
+
+def test_barriers_write_their_table(tmp_path: Path) -> None:
+    words = ("benchmark", "neb", "--systems", "N-Au111", "--seeds", "1", "--peers", "none", "--variants", "default")
+    done = alflow(*words, "-o", "out", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    barriers, failed = json.loads((tmp_path / "out" / "neb.json").read_text())["tables"]
+    assert [(row["system"], row["method"], row["converged"]) for row in barriers["rows"]] == [
+        ("N-Au111", "default", "1/1")
+    ]
+    assert failed["rows"] == []
+    assert "median error, meV" in (tmp_path / "out" / "neb.md").read_text()
+    assert "system 'nowhere' is not known" in refusal("benchmark", "neb", "--systems", "nowhere", cwd=tmp_path)
