@@ -8,9 +8,8 @@ from ase.calculators.calculator import Calculator
 
 from al_workflows.curvature import modes
 from al_workflows.errors import InputError
-from al_workflows.free_directions import free_directions
+from al_workflows.free_directions import MOST_FREE_DIRECTIONS, free_directions
 from al_workflows.records import FloatArray
-from al_workflows.simulations.saddles import MOST_FREE_DIRECTIONS
 
 #: names in :attr:`al_workflows.records.Pool.measures`
 SADDLE_MODES = "model_saddle_negative_modes"

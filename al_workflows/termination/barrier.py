@@ -34,7 +34,7 @@ BARRIER, NO_PATH = "barrier", "path"
 #: ends of a simulation that are no band to be judged, and what a user can do where they last
 _BROKEN = {
     StopReason.ENDS_MERGED: "give ends that relax into different minima",
-    StopReason.SADDLE_AT_END: "give a minimum in its place, from a relaxation with `confirm_minimum`",
+    StopReason.SADDLE_AT_END: "give a minimum in its place, from a relaxation with `confirm_minimum: always`",
     StopReason.BAND_TANGLED: "take more images, or a structure on the way as an end of its own",
     StopReason.DETACHED: "look whether the ends bind what leaves",
     StopReason.TOO_CLOSE: "look at both structures and their order of atoms",
