@@ -24,5 +24,10 @@ class FinalUncertainty:
     ) -> Iterator[Choice]:
         """See :class:`~al_workflows.queries.Query`."""
         yield last_frame(pool)
-        for index in np.argsort(-pool.uncertainties[:-1], kind="stable"):
-            yield Choice(int(index), f"a force is uncertain by {pool.uncertainties[index]:.3f} eV/Å")
+        yield from most_uncertain(pool, len(pool) - 1)
+
+
+def most_uncertain(pool: Pool, count: int) -> Iterator[Choice]:
+    """The first ``count`` frames of the pool by falling force uncertainty."""
+    for index in np.argsort(-pool.uncertainties[:count], kind="stable"):
+        yield Choice(int(index), f"a force is uncertain by {pool.uncertainties[index]:.3f} eV/Å")

@@ -10,14 +10,13 @@ from ase import Atoms
 from ase.calculators.calculator import Calculator
 
 from al_workflows.geometry import nearest
-from al_workflows.records import FloatArray, Pool, StopReason
-from al_workflows.simulations.guards import Guards
+from al_workflows.records import Pool, StopReason
+from al_workflows.simulations.frames import Frames
+from al_workflows.simulations.guards import BESIDE, Guards
 from al_workflows.simulations.saddles import both_sides
 from al_workflows.simulations.trust_region import TrustRegion
 from al_workflows.spec import RelaxationSpec
 
-#: Å: within this of a label, a frame is not worth stopping for
-BESIDE = 0.15
 #: Å: farther than this from every label, the model's curvature is nobody's
 SURE = 0.5
 #: eV/Å: a lower end where a force is less certain than this is a hole in the model
@@ -81,7 +80,7 @@ class Relaxation:
         atoms.calc = calculator
         guards = Guards(start, self._min_distance)
         region = TrustRegion(start, known, self._trust_radius) if self._trust_radius is not None and known else None
-        frames = _Frames(start)
+        frames = Frames(start)
         target = spec.fmax * spec.model_fmax_fraction
         reason, detail = StopReason.MAX_STEPS, f"{spec.max_steps} steps did not reach {target:g} eV/Å on the model"
 
@@ -105,37 +104,7 @@ class Relaxation:
                 break
         return frames.pool(reason, detail)
 
-    def _uncertain(self, atoms: Atoms, frames: _Frames, known: Sequence[Atoms]) -> bool:
+    def _uncertain(self, atoms: Atoms, frames: Frames, known: Sequence[Atoms]) -> bool:
         """Whether the ensemble knows too little here; right beside a label there would be nothing new to ask."""
         limit = self._spec.max_uncertainty
         return limit is not None and frames.uncertainties[-1] > limit and nearest(atoms, known)[1] > BESIDE
-
-
-class _Frames:
-    """The frames of a trajectory as they come."""
-
-    def __init__(self, template: Atoms) -> None:
-        self._template = template.copy()
-        self.positions: list[FloatArray] = []
-        self._energies: list[float] = []
-        self._forces: list[FloatArray] = []
-        self.uncertainties: list[float] = []
-
-    def add(self, atoms: Atoms) -> None:
-        self.positions.append(atoms.positions.copy())
-        self._energies.append(float(atoms.get_potential_energy()))
-        self._forces.append(atoms.get_forces(apply_constraint=False))
-        spread = atoms.calc.results.get("forces_uncertainty")  # [N]
-        self.uncertainties.append(0.0 if spread is None else float(np.max(spread)))
-
-    def pool(self, reason: StopReason, detail: str) -> Pool:
-        count = len(self._template)
-        return Pool(
-            template=self._template,
-            positions=np.array(self.positions).reshape(-1, count, 3),
-            energies=np.array(self._energies),
-            forces=np.array(self._forces).reshape(-1, count, 3),
-            uncertainties=np.array(self.uncertainties),
-            stop_reason=reason,
-            stop_detail=detail,
-        )
