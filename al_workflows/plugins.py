@@ -122,7 +122,7 @@ class SimulationPlugin(PluginSpec):
     """A simulation of another package. ``fmax`` (eV/Å), where it has that key, is the target of its DFT forces."""
 
     room: ClassVar[str] = "simulations"
-    builtin: ClassVar[tuple[str, ...]] = ("relaxation",)
+    builtin: ClassVar[tuple[str, ...]] = ("relaxation", "md")
 
 
 class QueryPlugin(PluginSpec):
@@ -136,6 +136,7 @@ class QueryPlugin(PluginSpec):
         "final_uncertainty",
         "farthest",
         "parallel",
+        "mixed",
     )
 
 

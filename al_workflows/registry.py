@@ -7,16 +7,19 @@ from al_workflows.plugins import QueryPlugin, SimulationPlugin
 from al_workflows.queries import Query
 from al_workflows.queries.farthest import Farthest
 from al_workflows.queries.final import Final
+from al_workflows.queries.mixed import Mixed
 from al_workflows.queries.parallel import Parallel
 from al_workflows.queries.random import Random
 from al_workflows.queries.uncertainty import FinalUncertainty
 from al_workflows.simulations import Simulation
+from al_workflows.simulations.dynamics import Dynamics
 from al_workflows.simulations.relaxation import Relaxation
 from al_workflows.termination import Criterion
 from al_workflows.termination.budget import Budget
 from al_workflows.termination.curvature import ConfirmedMinimum
 from al_workflows.termination.failure import DftFailure
 from al_workflows.termination.force import DftForce
+from al_workflows.termination.force_error import ForceError
 from al_workflows.termination.stall import Stall
 
 
@@ -25,6 +28,8 @@ def simulation_of(run: spec.RunSpec, trust_radius: float | None) -> Simulation:
     match run.simulation:
         case spec.RelaxationSpec() as relaxation:
             return Relaxation(relaxation, min_distance=run.dft.min_distance, trust_radius=trust_radius)
+        case spec.MdSpec() as dynamics:
+            return Dynamics(dynamics, min_distance=run.dft.min_distance)
         case SimulationPlugin() as plugin:
             simulation: Simulation = plugin.build()
             return simulation
@@ -46,6 +51,8 @@ def query_of(run: spec.RunSpec) -> Query:
         case spec.ParallelQuerySpec(single_points=single_points):
             assert isinstance(run.simulation, spec.RelaxationSpec), "the run file is checked for it"
             return Parallel(single_points, run.simulation, run.dft.min_distance)
+        case spec.MixedQuerySpec() as mixed:
+            return Mixed(mixed)
         case QueryPlugin() as plugin:
             query: Query = plugin.build()
             return query
@@ -59,11 +66,14 @@ def criteria_of(run: spec.RunSpec) -> tuple[Criterion, ...]:
         goal = (DftForce(run.target_fmax),)
         if run.confirm_minimum != "never":
             goal = (ConfirmedMinimum(run.target_fmax, limits, if_unsure=run.confirm_minimum == "if_unsure"),)
+    stall: tuple[Criterion, ...] = (Stall(limits.stall_cycles),)
+    if isinstance(run.simulation, spec.MdSpec):
+        goal, stall = (ForceError(run.simulation),), ()  # neither forces nor energies are to become lower
     own: tuple[Criterion, ...] = tuple(plugin.build() for plugin in limits.criteria)
     return (
         *goal,
         *own,
         DftFailure(limits.max_failed_cycles),
         Budget(limits.max_cycles, limits.max_dft_calls),
-        Stall(limits.stall_cycles),
+        *stall,
     )

@@ -15,6 +15,7 @@ from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 
 from al_workflows.files import write_atomically
+from al_workflows.force_errors import from_evidence
 from al_workflows.records import Cycle, Label, Record, Verdict, atoms_to_dict
 from al_workflows.spec import RunSpec
 from al_workflows.structures import max_force
@@ -86,6 +87,7 @@ class RunResult(Record):
             "cycles": len(self.cycles) - 1,
             "energy_eV": answer.energy if answer is not None else None,
             "fmax_eV_per_A": fmax,
+            **from_evidence(self.verdict.evidence),
             "seconds": self.seconds,
             "seed": self.seed,
             "failures": [

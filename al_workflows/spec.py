@@ -10,14 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import (
-    Discriminator,
-    Field,
-    PositiveFloat,
-    PositiveInt,
-    Tag,
-    model_validator,
-)
+from pydantic import Discriminator, Field, PositiveFloat, PositiveInt, Tag, model_validator
 
 from al_workflows.dft.spec import AseSpec as AseSpec
 from al_workflows.dft.spec import DftSpec as DftSpec
@@ -26,6 +19,9 @@ from al_workflows.dft.spec import EspressoSpec as EspressoSpec
 from al_workflows.dft.spec import GpawSpec as GpawSpec
 from al_workflows.dft.spec import SinglePointSpec as SinglePointSpec
 from al_workflows.dft.spec import VaspSpec as VaspSpec
+from al_workflows.md_spec import MdSpec as MdSpec
+from al_workflows.md_spec import MixedQuerySpec as MixedQuerySpec
+from al_workflows.md_spec import query_of_md, refuse_unjudged
 from al_workflows.plugins import CriterionPlugin, QueryPlugin, SimulationPlugin, by_kind
 from al_workflows.prior_spec import AsePriorSpec as AsePriorSpec
 from al_workflows.prior_spec import MorseParameters as MorseParameters
@@ -196,7 +192,9 @@ class RelaxationSpec(Strict):
 
 
 SimulationSpec = Annotated[
-    Annotated[RelaxationSpec, Tag("relaxation")] | Annotated[SimulationPlugin, Tag("plugin")],
+    Annotated[RelaxationSpec, Tag("relaxation")]
+    | Annotated[MdSpec, Tag("md")]
+    | Annotated[SimulationPlugin, Tag("plugin")],
     by_kind(SimulationPlugin),
 ]
 
@@ -250,6 +248,7 @@ QuerySpec = Annotated[
     | Annotated[FinalUncertaintyQuerySpec, Tag("final_uncertainty")]
     | Annotated[FarthestQuerySpec, Tag("farthest")]
     | Annotated[ParallelQuerySpec, Tag("parallel")]
+    | Annotated[MixedQuerySpec, Tag("mixed")]
     | Annotated[QueryPlugin, Tag("plugin")],
     by_kind(QueryPlugin),
 ]
@@ -310,6 +309,9 @@ class RunSpec(Strict):
     termination: TerminationSpec = TerminationSpec()
     dft: DftSpec
     resources: ResourcesSpec = ResourcesSpec()
+
+    _md_has_a_query_of_its_own = model_validator(mode="before")(query_of_md)
+    _md_can_be_judged = model_validator(mode="after")(refuse_unjudged)
 
     @model_validator(mode="after")
     def _disagreement_needs_two(self) -> RunSpec:
