@@ -15,6 +15,7 @@ from ase import Atoms
 from scipy.special import ndtr, stdtrit
 
 from al_workflows.records import FloatArray, Label
+from al_workflows.structures import free_atoms
 
 #: resampled sets of frames
 RESAMPLES = 4000
@@ -61,11 +62,9 @@ class ForceErrors:
 
 def frame_errors(atoms: Atoms, difference: FloatArray) -> dict[str, float]:
     """Mean absolute components of ``difference`` [N, 3] on the free atoms of ``atoms``, in all and by element."""
-    copy, ones, left = atoms.copy(), np.ones((len(atoms), 3)), np.array(difference, dtype=float)
+    copy, left, free = atoms.copy(), np.array(difference, dtype=float), free_atoms(atoms)
     for constraint in copy.constraints:
-        constraint.adjust_forces(copy, ones)
         constraint.adjust_forces(copy, left)
-    free = (np.abs(ones) > 1e-12).any(axis=1)  # [N]
     found = {ALL: float(np.abs(left[free]).mean())}
     for element in sorted(set(atoms.symbols[free])):
         found[element] = float(np.abs(left[free & (atoms.symbols == element)]).mean())

@@ -12,7 +12,6 @@ from ase.calculators.emt import EMT
 
 from al_workflows.benchmark.basin import ground_of
 from al_workflows.benchmark.cache import Cache, modules_hash, package_hash
-from al_workflows.benchmark.jobs import as_they_finish
 from al_workflows.benchmark.judged import judge
 from al_workflows.benchmark.ours import relax_by_learning
 from al_workflows.benchmark.parent import Outcome
@@ -22,6 +21,7 @@ from al_workflows.benchmark.relaxed import Relaxed
 from al_workflows.benchmark.systems import PaperSystem, System
 from al_workflows.benchmark.tables import Document
 from al_workflows.benchmark.variants import Variant
+from al_workflows.benchmark.work import results
 from al_workflows.errors import InputError
 from al_workflows.records import atoms_to_dict
 from al_workflows.structures import min_distance_ratio
@@ -135,19 +135,7 @@ class Plan:
 
 def relaxations(tasks: Sequence[Task], cache: Cache, jobs: int = 1, listener: Listener | None = None) -> list[Relaxed]:
     """The relaxations of ``tasks``, in their order: from ``cache`` where they are, else made by ``jobs`` processes."""
-    keys = [task.key() for task in tasks]
-    found = {k: stored for k, task in enumerate(tasks) if (stored := cache.get(task.title, keys[k], Relaxed))}
-    for number, stored in enumerate(found.values(), start=1):
-        if listener is not None:
-            listener(stored, True, number, len(tasks))
-    missing = [k for k in range(len(tasks)) if k not in found]
-    for index, made in as_they_finish(Task.run, [tasks[k] for k in missing], jobs):
-        k = missing[index]
-        cache.put(tasks[k].title, keys[k], made)
-        found[k] = made
-        if listener is not None:
-            listener(made, False, len(found), len(tasks))
-    return [found[k] for k in range(len(tasks))]
+    return results(tasks, Relaxed, cache, jobs, listener)
 
 
 def document(plan: Plan, relaxed: Sequence[Relaxed], command: str) -> Document:

@@ -23,6 +23,8 @@ LOOK = 10
 
 #: names in :attr:`al_workflows.records.Pool.measures`
 STEPS_DONE = "md_steps_done"
+#: equilibration included
+STEPS_MOVED = "steps_with_equilibration"
 TEMPERATURE, TEMPERATURE_DRIFT = "temperature_K", "temperature_drift_K_per_ps"
 #: of kinetic and potential energy together; what NVE keeps
 ENERGY_DRIFT = "total_energy_drift_eV_per_ps"
@@ -56,19 +58,21 @@ class Dynamics:
         atoms = set_in_motion(origin, spec.temperature, rng)
         atoms.calc = calculator.of_mean() if isinstance(calculator, PotentialCalculator) else calculator
         walk = _Walk(spec, atoms, calculator, Guards(origin, self._min_distance), known, start)
-        problem = None
+        problem, moved, done = None, 0, 0
         if spec.equilibration:
             thermostat = equilibrating(spec.thermostat)
             first = integrator(atoms, thermostat, spec.timestep, spec.temperature, rng)
             problem = walk.follow(first, spec.equilibration)
-        done = 0
+            moved = int(first.nsteps)
         if problem is None:
             walk.forget()
             dynamics = integrator(atoms, spec.thermostat, spec.timestep, spec.temperature, rng)
             problem = walk.follow(dynamics, spec.steps)
             done = int(dynamics.nsteps)
         reason, detail = problem or (StopReason.MAX_STEPS, f"{spec.steps} steps of {spec.timestep:g} fs")
-        return walk.frames.pool(reason, detail, walk.measures() | {STEPS_DONE: float(done)})
+        return walk.frames.pool(
+            reason, detail, walk.measures() | {STEPS_DONE: float(done), STEPS_MOVED: float(moved + done)}
+        )
 
     def _origin(self, start: Atoms, calculator: Calculator, known: Sequence[Atoms], rng: np.random.Generator) -> Atoms:
         """``start``, or with the positions of a label that is not too high above the others for this temperature."""

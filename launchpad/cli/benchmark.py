@@ -11,6 +11,7 @@ import typer
 
 if TYPE_CHECKING:
     from al_workflows.benchmark.cycle import CycleCost, RunCost
+    from al_workflows.benchmark.md import MdTrial
     from al_workflows.benchmark.relaxed import Relaxed
     from al_workflows.benchmark.speed import PredictionRow, RelaxationRow
     from al_workflows.benchmark.speed_training import TrainingRow
@@ -163,6 +164,52 @@ def curvature(
     _write(document(study, _command(), settings), output, "curvature")
 
 
+@app.command(
+    epilog="Examples:  [cyan]alflow benchmark md --seeds 6[/cyan]   or   [cyan]alflow benchmark md --systems all "
+    "--temperatures 300,800 --variants default[/cyan]"
+)
+def md(
+    systems: Annotated[list[str], typer.Option(metavar="NAMES", help="O-Cu100-3x3x3, N-Pd100Ag-2x2x4, …; or all.")] = [  # noqa: B006
+        "O-Cu100-3x3x3"
+    ],
+    seeds: SeedsOption = "6",
+    variants: Annotated[list[str], typer.Option(metavar="NAMES", help="default, no-prior, random, networks.")] = [  # noqa: B006
+        "default",
+        "no-prior",
+    ],
+    temperatures: Annotated[str, typer.Option(metavar="LIST", help="K.")] = "300",
+    output: OutputOption = DEFAULT_OUTPUT,
+    cache: CacheOption = None,
+    jobs: JobsOption = 1,
+) -> None:
+    """Run dynamics with EMT as the parent: calls to forces that are right on a trajectory of EMT's own.
+
+    What is done is kept, as by `relax`. Exit code 1: a run with the default settings did not converge.
+    """
+    from al_workflows.benchmark.cache import Cache
+    from al_workflows.benchmark.choices import seeds_of
+    from al_workflows.benchmark.md import MdTask, md_trials, md_variants_of
+    from al_workflows.benchmark.md_systems import md_systems_of
+    from al_workflows.benchmark.md_tables import document
+    from al_workflows.benchmark.uncertainty import numbers_of
+
+    chosen, numbers, kinds = md_systems_of(_split(systems)), seeds_of(seeds), md_variants_of(_split(variants))
+    kelvins = numbers_of("--temperatures", temperatures, least=1)
+    tasks = [
+        MdTask(system, float(kelvin), seed, variant)
+        for system in chosen
+        for kelvin in kelvins
+        for seed in numbers
+        for variant in kinds
+    ]
+    output, kept = _directories(output, cache)
+    with _Counter() as counter:
+        found = md_trials(tasks, Cache(kept), jobs, counter.simulated)
+    _write(document(tasks, found, _command()), output, "md")
+    if not all(one.converged for one in found if one.variant == "default"):
+        raise typer.Exit(NOT_CONVERGED)
+
+
 @app.command(epilog="Example:  [cyan]alflow benchmark predict --largest 120[/cyan]")
 def predict(
     largest: Annotated[int, typer.Option(min=29, help="Most atoms of a structure.")] = 509,
@@ -245,6 +292,16 @@ class _Counter:
             spent = sum(one.seconds.values())
             text = f"{one.system}  seed {one.seed}  {one.method}: {one.outcome.value}, {one.calls} calls, {spent:.1f} s"
             self._bar.console.print(text, soft_wrap=True)
+
+    def simulated(self, one: MdTrial, stored: bool, done: int, of: int) -> None:
+        """Print the line of a run of dynamics; one that was stored counts only."""
+        self._bar.update(self._task, completed=done, total=of)
+        if not stored:
+            text = f"{one.system}  {one.temperature:g} K  seed {one.seed}  {one.variant}: {one.verdict.value}, "
+            self._bar.console.print(
+                f"{text}{one.calls[-1]} calls, force MAE {one.errors[-1]['all']:.4f} eV/Å on the parent's trajectory",
+                soft_wrap=True,
+            )
 
     def predicted(self, row: PredictionRow | RelaxationRow) -> None:
         """Print how long it takes."""
