@@ -182,13 +182,14 @@ def md(
     cache: CacheOption = None,
     jobs: JobsOption = 1,
 ) -> None:
-    """Run dynamics with EMT as the parent: calls to forces that are right on a trajectory of EMT's own.
+    """Run dynamics with EMT as the parent: calls to forces that are right on a trajectory of EMT's own; with a figure.
 
     What is done is kept, as by `relax`. Exit code 1: a run with the default settings did not converge.
     """
     from al_workflows.benchmark.cache import Cache
     from al_workflows.benchmark.choices import seeds_of
     from al_workflows.benchmark.md import MdTask, md_trials, md_variants_of
+    from al_workflows.benchmark.md_figure import draw_errors
     from al_workflows.benchmark.md_systems import md_systems_of
     from al_workflows.benchmark.md_tables import document
     from al_workflows.benchmark.uncertainty import numbers_of
@@ -205,6 +206,7 @@ def md(
     output, kept = _directories(output, cache)
     with _Counter() as counter:
         found = md_trials(tasks, Cache(kept), jobs, counter.simulated)
+    draw_errors(found, output / "md.png")
     _write(document(tasks, found, _command()), output, "md")
     if not all(one.converged for one in found if one.variant == "default"):
         raise typer.Exit(NOT_CONVERGED)

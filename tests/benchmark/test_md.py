@@ -12,6 +12,7 @@ import pytest
 from al_workflows.benchmark import md, md_parent
 from al_workflows.benchmark.cache import Cache
 from al_workflows.benchmark.md import MdTask, MdTrial, MdVariant, md_trials, md_variants_of
+from al_workflows.benchmark.md_figure import draw_errors
 from al_workflows.benchmark.md_parent import parent_trajectory
 from al_workflows.benchmark.md_systems import MD_SYSTEMS, MdSystem, md_systems_of
 from al_workflows.benchmark.md_tables import document
@@ -91,6 +92,8 @@ def test_tables(tmp_path: Path) -> None:
     tasks = [MdTask(MD_SYSTEMS["O-Cu100-3x3x3"], 300.0, seed, SHORT) for seed in range(3)]
     spent = trial(seed=2, verdict=VerdictKind.BUDGET_SPENT, calls=(1, 3, 7, 60), errors=(BAD,) * 4, own={})
     trials = [trial(), trial(seed=1, errors=(BAD, GOOD, GOOD, BAD)), spent]
+    draw_errors(trials, tmp_path / "md.png")
+    assert (tmp_path / "md.png").read_bytes().startswith(b"\x89PNG")
     page, data = document(tasks, trials, "command").write(tmp_path, "md")
     calls = json.loads(data.read_text())["tables"][0]["rows"][0]
     assert (calls["converged"], calls["false"], calls["calls"], calls["worst"]) == ("2/3", 1, 11, 60)
