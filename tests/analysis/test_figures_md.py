@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import ase.io
 import pytest
 from ase.calculators.emt import EMT
 
@@ -13,7 +14,9 @@ from al_workflows.analysis.figures_md import displacements, energies, force_erro
 from al_workflows.analysis.gallery import GALLERY, MD_GALLERY, Entry, gallery_of
 from al_workflows.analysis.report import write_report
 from al_workflows.analysis.style import DARK, LIGHT, image
+from al_workflows.analysis.trajectory_file import write_trajectory
 from al_workflows.dft.single_point import single_point_in_process
+from al_workflows.errors import InputError
 from al_workflows.history import RunHistory
 from al_workflows.run_directory import read_run_directory
 from tests.builders import label, run_spec, slab
@@ -63,6 +66,22 @@ def test_errors_fall_below_the_limit(history: RunHistory) -> None:
     assert {"all free atoms", "Cu", "O", "limit 0.05 eV/Å", "bound (95 %)"} <= lines.keys()
     assert lines["all free atoms"].get_ydata()[-1] < 0.05
     assert lines["all free atoms"].get_xdata()[-1] == history.dft_calls
+
+
+def test_a_trajectory_is_read_back(history: RunHistory, tmp_path: Path) -> None:
+    last = max(history.pools)
+    assert write_trajectory(history, tmp_path / "md.extxyz") == (last, 21)
+    frames = ase.io.read(tmp_path / "md.extxyz", index=":")
+    pool = history.pools[last]
+    assert [frame.info["time_fs"] for frame in frames] == [5.0 * n for n in range(21)]
+    assert frames[7].get_potential_energy() == pytest.approx(pool.energies[7])
+    assert frames[7].get_forces(apply_constraint=False) == pytest.approx(pool.forces[7], abs=1e-7)
+    assert frames[7].info["uncertainty"] == pytest.approx(pool.uncertainties[7])
+    assert write_trajectory(history, tmp_path / "md.extxyz", cycle=1)[0] == 1
+    with pytest.raises(InputError, match="no simulation of cycle 99; cycles that have one: 1, 2"):
+        write_trajectory(history, tmp_path / "md.extxyz", cycle=99)
+    with pytest.raises(InputError, match="none yet"):
+        write_trajectory(replace(history, pools={}), tmp_path / "md.extxyz")
 
 
 def test_a_relaxation_has_none_of_them() -> None:
