@@ -9,10 +9,12 @@ import pytest
 from ase import Atoms, units
 from ase.calculators.calculator import Calculator, all_changes
 from ase.calculators.emt import EMT
+from ase.constraints import FixCartesianParametricRelations
 
 from al_workflows.errors import InputError
 from al_workflows.md_spec import NoseHooverSpec
 from al_workflows.potential import Image, PotentialCalculator, train_potential
+from al_workflows.preflight import prepare_structure
 from al_workflows.records import Pool, StopReason
 from al_workflows.simulations.dynamics import (
     ENERGY_DRIFT,
@@ -214,6 +216,19 @@ def test_velocities_of_what_nothing_holds_have_no_drift() -> None:
     assert np.abs(moving.get_momenta().sum(axis=0)).max() < 1e-10
     assert moving.get_number_of_degrees_of_freedom() == 3 * len(free) - 3
     assert 2 * moving.get_kinetic_energy() / units.kB / 300 == pytest.approx(3 * len(free) - 3, rel=0.5)
+
+
+def test_structures_without_a_temperature_are_refused() -> None:
+    spec = run_spec(simulation={"kind": "md"})
+    alone = Atoms("Cu", cell=[9, 9, 9])
+    with pytest.raises(InputError, match="there are 0 degrees of freedom"):
+        prepare_structure(spec, alone)
+    assert prepare_structure(spec, slab(1.0)).run.startswith("test-")
+    relation = FixCartesianParametricRelations([0], np.eye(3), np.zeros(3))
+    odd = slab(1.0)
+    odd.set_constraint([relation])
+    with pytest.raises(InputError, match="FixCartesianParametricRelations"):
+        prepare_structure(spec, odd)
 
 
 @pytest.mark.parametrize(

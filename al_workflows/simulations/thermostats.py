@@ -20,11 +20,28 @@ from al_workflows.records import FloatArray
 
 def set_in_motion(atoms: Atoms, temperature: float, rng: np.random.Generator) -> Atoms:
     """A copy of ``atoms`` with velocities of ``temperature`` (K); where nothing is held, its centre of mass is."""
-    moving = atoms.copy()
-    if not moving.constraints:
-        moving.set_constraint(FixCom())
+    moving = _held_together(atoms)
     thermalize_momenta(moving, temperature, rng=rng)
     return moving
+
+
+def degrees_of_freedom(atoms: Atoms) -> int:
+    """How many of them have a temperature in dynamics of ``atoms``.
+
+    Raises
+    ------
+    NotImplementedError
+        ASE does not know how many a constraint takes away.
+    """
+    return int(_held_together(atoms).get_number_of_degrees_of_freedom())
+
+
+def _held_together(atoms: Atoms) -> Atoms:
+    """A copy of ``atoms``; where nothing is held, its centre of mass is."""
+    copy = atoms.copy()
+    if not copy.constraints:
+        copy.set_constraint(FixCom())
+    return copy
 
 
 def integrator(
