@@ -20,7 +20,7 @@ class RunHistory:
     ``cycles`` are those that were checked; ``labels`` may go on beyond them. ``pools`` and ``rejected`` (frames that a
     query passed over) are by cycle and may be empty. ``state`` is the verdict's kind or what the run is doing,
     ``remark`` a sentence beside it; ``created`` is UTC in words; ``versions`` are those of the run's start, and empty
-    where they were not kept.
+    where they were not kept. ``reference`` are frames of other dynamics, e.g. by DFT, to show beside the run's.
     """
 
     run: str
@@ -34,6 +34,7 @@ class RunHistory:
     remark: str = ""
     created: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
+    reference: tuple[Atoms, ...] = ()
 
     @property
     def verdict(self) -> Verdict | None:

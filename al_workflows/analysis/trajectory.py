@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,6 +59,11 @@ def radial_distribution(template: Atoms, positions: FloatArray, reach: float = R
 def of_pool(pool: Pool) -> Radial:
     """:func:`radial_distribution` of a pool's frames."""
     return radial_distribution(pool.template, pool.positions)
+
+
+def of_frames(frames: Sequence[Atoms]) -> Radial:
+    """:func:`radial_distribution` of structures of one composition and cell, one at least."""
+    return radial_distribution(frames[0], np.array([atoms.positions for atoms in frames]))
 
 
 def difference(one: Radial, other: Radial) -> float:

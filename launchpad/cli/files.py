@@ -34,6 +34,14 @@ def report(
             "--output", "-o", metavar="DIR", help="Where to; by default alflow-report/<run>.", show_default=False
         ),
     ] = None,
+    reference: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Of dynamics: frames of others, as by DFT, for the radial distribution.",
+            show_default=False,
+        ),
+    ] = None,
     output_of: OutputOfOption = None,
     launchpad_file: LaunchpadOption = None,
 ) -> None:
@@ -42,6 +50,10 @@ def report(
     Writes report.html, which needs no other file, and each figure as PNG and PDF.
     """
     history = _history(run, output_of, launchpad_file)
+    if reference is not None:
+        from al_workflows.analysis.reference import with_reference
+
+        history = with_reference(history, reference)
     from al_workflows.analysis.report import write_report  # after what can go wrong: matplotlib takes a while
     from al_workflows.preflight import writable_directory
 

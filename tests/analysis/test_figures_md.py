@@ -12,6 +12,7 @@ from ase.calculators.emt import EMT
 from al_workflows import offline
 from al_workflows.analysis.figures_md import displacements, energies, force_errors, radial
 from al_workflows.analysis.gallery import GALLERY, MD_GALLERY, Entry, gallery_of
+from al_workflows.analysis.reference import with_reference
 from al_workflows.analysis.report import write_report
 from al_workflows.analysis.style import DARK, LIGHT, image
 from al_workflows.analysis.trajectory_file import write_trajectory
@@ -82,6 +83,23 @@ def test_a_trajectory_is_read_back(history: RunHistory, tmp_path: Path) -> None:
         write_trajectory(history, tmp_path / "md.extxyz", cycle=99)
     with pytest.raises(InputError, match="none yet"):
         write_trajectory(replace(history, pools={}), tmp_path / "md.extxyz")
+
+
+def test_a_reference_is_drawn_over_it(history: RunHistory, tmp_path: Path) -> None:
+    path = tmp_path / "other.traj"
+    ase.io.write(path, [slab(1.0, seed=seed) for seed in range(3)])
+    figure = radial(with_reference(history, path))
+    plain = radial(history)
+    assert figure is not None
+    assert plain is not None
+    assert len(figure.axes[0].lines) == 2 * len(plain.axes[0].lines)
+    ase.io.write(path, slab(1.0, size=(2, 2, 3)))
+    with pytest.raises(InputError, match="frame 0 is Cu12O"):
+        with_reference(history, path)
+    with pytest.raises(InputError, match="cannot be read"):
+        with_reference(history, tmp_path / "missing.traj")
+    with pytest.raises(InputError, match="is of kind relaxation"):
+        with_reference(RunHistory("run", run_spec(), slab()), path)
 
 
 def test_a_relaxation_has_none_of_them() -> None:
