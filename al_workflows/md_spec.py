@@ -161,6 +161,12 @@ def refuse_unjudged(run: Any) -> Any:
         return run
     if query.kind == "mixed" and query.uncertain_frames and run.potential.members < 2:
         raise ValueError("asks for `query.uncertain_frames`, which must have `potential.members` of 2 or more")
+    most = run.termination.max_dft_calls
+    if simulation.validation_frames >= most:
+        raise ValueError(
+            f"asks for {simulation.validation_frames} `simulation.validation_frames`, which must be fewer than "
+            f"`termination.max_dft_calls` ({most}), as they count; raise that"
+        )
     batch = 1 if query.kind == "final" else getattr(query, "batch", LEAST_FRAMES)
     if simulation.accuracy is not None and batch < LEAST_FRAMES:
         raise ValueError(

@@ -241,6 +241,7 @@ def test_structures_without_a_temperature_are_refused() -> None:
         ({"simulation": {"kind": "md", "stride": 50, "steps": 20}}, "stride 50"),
         ({"simulation": {"kind": "md", "validation_frames": 500}}, "validation_frames 500"),
         ({"simulation": {"kind": "md", "validation_frames": 2}}, "3 or more"),
+        ({"simulation": {"kind": "md", "validation_frames": 150}}, "max_dft_calls"),
         ({"simulation": {"kind": "md", "accuracy": {"force_mae": 0}}}, "accuracy.force_mae"),
         ({"simulation": {"kind": "md", "accuracy": {"elements": {"Xy": 0.1}}}}, "Xy"),
         ({"simulation": {"kind": "md"}, "query": {"kind": "final"}}, "1 frames a cycle"),

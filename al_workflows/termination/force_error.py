@@ -57,7 +57,9 @@ class ForceError:
             found[VALIDATION_NEXT] = 1.0
             why = f"{told}: good enough; {self._spec.validation_frames} frames of one more trajectory are to confirm it"
             return self._go_on(why, found, progress)
-        what = "validated" if validated else f"good enough on {passes} new trajectories in a row"
+        if validated:
+            return _verdict(VerdictKind.CONVERGED, f"{told}: validated", found, progress)
+        what = f"good enough on {passes} new trajectories in a row"
         return _verdict(VerdictKind.CONVERGED, f"{told}: {what}", found, progress)
 
     def _go_on(self, reason: str, found: dict[str, float], progress: Progress) -> Verdict:
