@@ -10,12 +10,15 @@ import pytest
 from ase.calculators.emt import EMT
 from ase.io import read
 
-from al_workflows import offline
+from al_workflows import offline, steps
 from al_workflows.dft.single_point import single_point_in_process
-from al_workflows.records import StopReason, VerdictKind
+from al_workflows.potential import Image, train_potential
+from al_workflows.records import Pool, StopReason, VerdictKind
 from al_workflows.results import RunResult, write_result
 from al_workflows.run_directory import read_run_directory
-from tests.builders import run_spec, slab
+from al_workflows.simulations.dynamics import FRAME_INTERVAL, STEPS_DONE, STEPS_MOVED
+from al_workflows.spec import GaussianProcessSpec
+from tests.builders import cycle, label, run_spec, slab
 
 SHORT = {"kind": "md", "steps": 100, "equilibration": 40, "stride": 5}
 
@@ -75,3 +78,26 @@ def test_other_potentials(changes: dict[str, Any], tmp_path: Path) -> None:
     result = run(tmp_path, **changes, termination={"max_dft_calls": 12})
     assert result.verdict.kind in (VerdictKind.CONVERGED, VerdictKind.BUDGET_SPENT)
     assert all(one.ok for one in result.labels)
+
+
+def test_a_run_of_dynamics_is_never_kicked() -> None:
+    """What shakes a relaxation that makes no progress would only heat a trajectory."""
+    start = slab(1.0)
+    known = label(start)
+    assert known.energy is not None
+    assert known.forces is not None
+    potential = train_potential([Image(start, known.energy, known.forces)], GaussianProcessSpec(), seed=0)
+    spec = run_spec(simulation={**SHORT, "equilibration": 0, "start_from": "start"})
+    idle = [cycle(number, fmax=1.0 + number, energy=float(number)) for number in range(12)]
+    pool = steps.simulate(spec, 12, start, potential, [known], idle)
+    assert (pool.positions[0] == start.positions).all()
+
+
+def test_a_pool_survives_its_way_through_the_database(tmp_path: Path) -> None:
+    result = run(tmp_path, termination={"max_cycles": 1})
+    pool = read_run_directory(tmp_path).pools[1]
+    again = Pool.from_bytes(pool.to_bytes())
+    assert again.measures == pool.measures
+    assert again.measures.keys() >= {STEPS_DONE, STEPS_MOVED, FRAME_INTERVAL}
+    assert (again.positions == pool.positions).all()
+    assert result.cycles[-1].trust_radius is None
