@@ -51,7 +51,7 @@ class ForceError:
         passes = accuracy.passes if validated else passes_of(progress.history) + 1
         found[PASSES] = float(passes)
         if passes < accuracy.passes:
-            why = f"{told}: good enough once; is it so on a new trajectory?"
+            why = f"{told}: good enough, {passes} of {accuracy.passes} times in a row; the next trajectory is a new one"
             return self._go_on(why, found, progress)
         if self._spec.validation_frames and not validated:
             found[VALIDATION_NEXT] = 1.0
