@@ -98,7 +98,9 @@ class MdSpec(Strict):
         0.5, description="stop where the ensemble disagrees by more on the force of an atom, eV/Å; null: never"
     )
     max_temperature_ratio: float = Field(
-        5.0, gt=1, description="stop where the atoms are hotter than this times the temperature"
+        5.0,
+        gt=1,
+        description="stop where it is hotter than this times the temperature (5 times that in equilibration)",
     )
     accuracy: AccuracySpec | None = Field(
         AccuracySpec(), description="null: as many cycles as termination.max_cycles says"

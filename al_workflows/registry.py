@@ -20,6 +20,7 @@ from al_workflows.termination.curvature import ConfirmedMinimum
 from al_workflows.termination.failure import DftFailure
 from al_workflows.termination.force import DftForce
 from al_workflows.termination.force_error import ForceError
+from al_workflows.termination.nothing_new import NothingNew
 from al_workflows.termination.stall import Stall
 
 
@@ -68,7 +69,8 @@ def criteria_of(run: spec.RunSpec) -> tuple[Criterion, ...]:
             goal = (ConfirmedMinimum(run.target_fmax, limits, if_unsure=run.confirm_minimum == "if_unsure"),)
     stall: tuple[Criterion, ...] = (Stall(limits.stall_cycles),)
     if isinstance(run.simulation, spec.MdSpec):
-        goal, stall = (ForceError(run.simulation),), ()  # neither forces nor energies are to become lower
+        # neither forces nor energies are to become lower
+        goal, stall = (ForceError(run.simulation),), (NothingNew(limits.stall_cycles),)
     own: tuple[Criterion, ...] = tuple(plugin.build() for plugin in limits.criteria)
     return (
         *goal,

@@ -262,7 +262,8 @@ class TerminationSpec(Strict):
     stall_cycles: PositiveInt = Field(
         12,
         description="cycles in a row without a lower DFT fmax or energy before the run counts as stalled; before that, "
-        "after 4 the trust radius is halved, after 8 the start of the relaxation is kicked at random",
+        "after 4 the trust radius is halved, after 8 the start of the relaxation is kicked at random; of "
+        "dynamics: cycles without a label",
     )
     max_failed_cycles: PositiveInt = Field(
         5, description="cycles in a row whose every single point failed before the run counts as failed"

@@ -152,11 +152,22 @@ def test_an_explosion_ends_it() -> None:
 
 
 def test_heat_ends_it() -> None:
-    pool = run(slab(2.2), EMT(), temperature=20, max_temperature_ratio=2.0)
+    pool = run(slab(2.2), EMT(), temperature=20, max_temperature_ratio=2.0, equilibration=0, steps=400)
     assert pool.stop_reason is StopReason.TOO_HOT
     assert "limit 40 K" in pool.stop_detail
+    assert 0 < pool.measures[STEPS_DONE] < 400
+    assert len(pool) >= 1
+    pool = run(slab(2.2), EMT(), temperature=2, max_temperature_ratio=1.5, equilibration=400)
+    assert "limit 15 K" in pool.stop_detail  # five times as much while it is equilibrated
     assert pool.measures[STEPS_DONE] == 0  # the equilibration's frames are there all the same
     assert len(pool) >= 1
+
+
+def test_a_strained_start_is_cooled_by_its_equilibration() -> None:
+    """Half an eV of heat for five free atoms, but 300 K when the trajectory begins."""
+    pool = run(slab(2.2), EMT(), steps=200, equilibration=500, thermostat={"kind": "langevin", "friction": 0.05})
+    assert pool.stop_reason is StopReason.MAX_STEPS
+    assert pool.measures[TEMPERATURE] < 500
 
 
 class Away(Springs):

@@ -137,6 +137,16 @@ def test_dynamics_do_not_stall() -> None:
     assert judged(predicted([0.2] * 3, cycle=20), history).kind is VerdictKind.CONTINUE
 
 
+def test_dynamics_that_learn_nothing_stall() -> None:
+    silent = [replace(cycle(n, fmax=None, dft_calls=0), verdict=judged([])) for n in range(1, 12)]
+    assert judged([], silent[:10]).kind is VerdictKind.CONTINUE
+    verdict = judged([], silent, replace(trajectory(StopReason.TOO_HOT), stop_detail="it was hot"))
+    assert verdict.kind is VerdictKind.STALLED
+    assert "12 cycles in a row brought no label" in verdict.reason
+    assert "it was hot" in verdict.reason
+    assert judged(predicted([0.2] * 3, cycle=12), silent).kind is VerdictKind.CONTINUE
+
+
 def test_validation_is_a_last_trajectory_with_more_frames() -> None:
     run = run_spec(simulation={"kind": "md", "steps": 100, "validation_frames": 8})
     first = judged(predicted([0.01] * 4), run=run)

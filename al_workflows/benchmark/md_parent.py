@@ -12,9 +12,10 @@ from ase.calculators.emt import EMT
 
 from al_workflows.analysis.trajectory import Radial, of_pool
 from al_workflows.benchmark.md_systems import MdSystem
+from al_workflows.errors import AlWorkflowsError
 from al_workflows.force_errors import ALL, frame_errors
 from al_workflows.potential import Potential
-from al_workflows.records import Pool
+from al_workflows.records import Pool, StopReason
 from al_workflows.simulations.dynamics import TEMPERATURE, Dynamics
 from al_workflows.spec import MdSpec
 
@@ -54,9 +55,17 @@ def worst_element(errors: dict[str, float]) -> float:
 
 @lru_cache(maxsize=8)
 def parent_trajectory(system: MdSystem, temperature: float, seed: int) -> ParentTrajectory:
-    """:data:`FRAMES` frames of EMT after half a picosecond of equilibration; ``temperature`` in K."""
+    """:data:`FRAMES` frames of EMT after half a picosecond of equilibration; ``temperature`` in K.
+
+    Raises
+    ------
+    AlWorkflowsError
+        The system does not hold together on EMT at that temperature.
+    """
     spec = MdSpec(temperature=temperature, steps=(FRAMES - 1) * STRIDE, stride=STRIDE, start_from="start")
     known: Sequence[Atoms] = ()
     rng = np.random.default_rng([seed, *b"parent"])
     pool = Dynamics(spec, min_distance=0.0).run(system.start(), EMT(), known, rng)
+    if pool.stop_reason is not StopReason.MAX_STEPS:
+        raise AlWorkflowsError(f"the parent's own dynamics of {system.name} end early: {pool.stop_detail}")
     return ParentTrajectory(pool, of_pool(pool))

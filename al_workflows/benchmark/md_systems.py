@@ -54,7 +54,8 @@ _ALL = (
     MdSystem("Pd", "100", (2, 2, 4), "N", "hollow", 1.0, held=2, foreign="Ag"),
     MdSystem("Pt", "111", (3, 3, 3), "O", "fcc", 1.2),
     MdSystem("Ni", "111", (3, 3, 3), "C", "hcp", 1.0),
-    MdSystem("Ag", "100", (3, 3, 3), "H", "bridge", 1.0),
+    # hydrogen goes from site to site all the time
+    MdSystem("Ag", "100", (3, 3, 3), "H", "hollow", 0.6),
 )
 MD_SYSTEMS = {system.name: system for system in _ALL}
 

@@ -21,6 +21,9 @@ from al_workflows.simulations.thermostats import equilibrating, integrator, set_
 #: steps between two looks at the ensemble's disagreement and at distances; temperatures are looked at in each
 LOOK = 10
 
+#: a strained start heats the atoms before the thermostat cools them: they may be so many times hotter meanwhile
+EQUILIBRATING = 5.0
+
 #: names in :attr:`al_workflows.records.Pool.measures`
 STEPS_DONE = "md_steps_done"
 #: equilibration included
@@ -62,7 +65,7 @@ class Dynamics:
         if spec.equilibration:
             thermostat = equilibrating(spec.thermostat)
             first = integrator(atoms, thermostat, spec.timestep, spec.temperature, rng)
-            problem = walk.follow(first, spec.equilibration)
+            problem = walk.follow(first, spec.equilibration, EQUILIBRATING)
             moved = int(first.nsteps)
         if problem is None:
             walk.forget()
@@ -112,16 +115,17 @@ class _Walk:
         self.frames = Frames(self.template)
         self.temperatures, self.totals = [], []
 
-    def follow(self, dynamics: MolecularDynamics, steps: int) -> tuple[StopReason, str] | None:
-        """Move on by ``steps``; why it stopped before, None if it did not."""
+    def follow(self, dynamics: MolecularDynamics, steps: int, hotter: float = 1.0) -> tuple[StopReason, str] | None:
+        """Move on by ``steps``, at ``hotter`` times the largest temperature; why it stopped before, None if not."""
         for _ in dynamics.irun(steps):
-            problem = self._hot() or self._look(int(dynamics.nsteps))
+            problem = self._hot(hotter) or self._look(int(dynamics.nsteps))
             if problem is not None:
                 return problem
         return None
 
-    def _hot(self) -> tuple[StopReason, str] | None:
-        temperature, limit = self.atoms.get_temperature(), self.spec.temperature * self.spec.max_temperature_ratio
+    def _hot(self, hotter: float) -> tuple[StopReason, str] | None:
+        temperature = self.atoms.get_temperature()
+        limit = self.spec.temperature * self.spec.max_temperature_ratio * hotter
         if not np.isfinite(temperature):
             return StopReason.NOT_FINITE, "the model predicts a number that is not finite"
         if temperature > limit:
