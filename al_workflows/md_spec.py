@@ -95,7 +95,7 @@ class MdSpec(Strict):
         "label", description="each cycle begins at a label drawn at random, or at the run's start; velocities are new"
     )
     max_uncertainty: PositiveFloat | None = Field(
-        0.5, description="stop where the ensemble disagrees by more on the force of an atom, eV/Å; null: never"
+        0.5, description="stop where the force of an atom is less certain than this, eV/Å; null: never"
     )
     max_temperature_ratio: float = Field(
         5.0,
@@ -134,7 +134,7 @@ class MixedQuerySpec(Strict):
 
     kind: Literal["mixed"] = "mixed"
     random_frames: int = Field(2, ge=0, le=1000, description="a cycle, drawn at random")
-    uncertain_frames: int = Field(1, ge=0, le=1000, description="a cycle, on which the ensemble disagrees most")
+    uncertain_frames: int = Field(1, ge=0, le=1000, description="a cycle, of the most uncertain forces")
     farthest_frames: int = Field(1, ge=0, le=1000, description="a cycle, farthest in descriptor space from all labels")
 
     @model_validator(mode="after")

@@ -149,7 +149,7 @@ class _Walk:
         if of_pool or uncertain:
             self.frames.add(seen)
         if uncertain:
-            return StopReason.UNCERTAIN, f"the ensemble disagrees by {spread:.2f} eV/Å on the force of an atom"
+            return StopReason.UNCERTAIN, f"the force of an atom is uncertain by {spread:.2f} eV/Å"
         return None
 
     def measures(self) -> dict[str, float]:
