@@ -20,7 +20,8 @@ class RunHistory:
     ``cycles`` are those that were checked; ``labels`` may go on beyond them. ``pools`` and ``rejected`` (frames that a
     query passed over) are by cycle and may be empty. ``state`` is the verdict's kind or what the run is doing,
     ``remark`` a sentence beside it; ``created`` is UTC in words; ``versions`` are those of the run's start, and empty
-    where they were not kept; ``final`` is where a path ends, None for any other simulation.
+    where they were not kept; ``final`` is where a path ends, None for any other simulation. ``reference`` are frames of
+    other dynamics, e.g. by DFT, to show beside the run's.
     """
 
     run: str
@@ -35,6 +36,7 @@ class RunHistory:
     created: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
     final: Atoms | None = None
+    reference: tuple[Atoms, ...] = ()
 
     @property
     def verdict(self) -> Verdict | None:

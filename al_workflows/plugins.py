@@ -122,7 +122,7 @@ class SimulationPlugin(PluginSpec):
     """A simulation of another package. ``fmax`` (eV/Å), where it has that key, is the target of its DFT forces."""
 
     room: ClassVar[str] = "simulations"
-    builtin: ClassVar[tuple[str, ...]] = ("relaxation", "neb")
+    builtin: ClassVar[tuple[str, ...]] = ("relaxation", "neb", "md")
 
 
 class QueryPlugin(PluginSpec):
@@ -139,6 +139,7 @@ class QueryPlugin(PluginSpec):
         "saddle",
         "saddle_ends",
         "uncertainty",
+        "mixed",
     )
 
 

@@ -21,7 +21,8 @@ from al_workflows.potential.priors.dimers import with_parameters_of_file
 from al_workflows.prior_spec import each_morse
 from al_workflows.records import atoms_from_dict, atoms_to_dict
 from al_workflows.results import run_id
-from al_workflows.spec import NebSpec, RunSpec
+from al_workflows.simulations.thermostats import degrees_of_freedom
+from al_workflows.spec import MdSpec, NebSpec, RunSpec
 from al_workflows.spec_file import load_spec
 from al_workflows.structures import describe_closest, min_distance_ratio, read_structure
 
@@ -71,6 +72,8 @@ def prepare_structure(spec: RunSpec, start: Atoms, final: Atoms | None = None) -
     _refuse_lost_constraints(start, str(spec.structure))
     if spec.confirm_minimum == "always":
         _refuse_bent_constraints(start, str(spec.structure))
+    if isinstance(spec.simulation, MdSpec):
+        _refuse_motionless(start, str(spec.structure))
     _refuse_close(start, str(spec.structure), spec.dft.min_distance)
     if isinstance(spec.simulation, NebSpec):
         name = str(spec.final_structure)
@@ -124,6 +127,23 @@ def _refuse_bent_constraints(start: Atoms, name: str) -> None:
         free_directions(start)
     except InputError as error:
         raise InputError(f"{name}: `simulation.confirm_minimum` is on, and {error}, or switch that off") from error
+
+
+def _refuse_motionless(start: Atoms, name: str) -> None:
+    """Raise an :class:`InputError` if nothing can have a temperature, or ASE cannot count what can."""
+    try:
+        free = degrees_of_freedom(start)
+    except NotImplementedError as error:
+        kinds = ", ".join(sorted({type(constraint).__name__ for constraint in start.constraints}))
+        raise InputError(
+            f"{name}: the constraints are {kinds}, of which ASE does not say how many degrees of freedom they leave, "
+            "but a temperature needs that; use FixAtoms, FixCartesian or FixBondLengths"
+        ) from error
+    if free < 1:
+        raise InputError(
+            f"{name}: there are {free} degrees of freedom beside the motion of the centre of mass, but dynamics need "
+            "one at least; take more atoms"
+        )
 
 
 def writable_directory(directory: Path) -> Path:

@@ -122,6 +122,7 @@ class StopReason(enum.StrEnum):
     DETACHED = "detached"
     NOT_FINITE = "not_finite"
     EXPLODED = "exploded"
+    TOO_HOT = "too_hot"
     DISPLACED = "displaced"
     MODES_CHECKED = "modes_checked"
     ENDS_MERGED = "ends_merged"

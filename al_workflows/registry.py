@@ -9,10 +9,12 @@ from al_workflows.queries import Query
 from al_workflows.queries.band import Saddle, SaddleAndEnds
 from al_workflows.queries.farthest import Farthest
 from al_workflows.queries.final import Final
+from al_workflows.queries.mixed import Mixed
 from al_workflows.queries.parallel import Parallel
 from al_workflows.queries.random import Random
 from al_workflows.queries.uncertainty import FinalUncertainty, Uncertainty
 from al_workflows.simulations import Simulation
+from al_workflows.simulations.dynamics import Dynamics
 from al_workflows.simulations.neb import NudgedBand
 from al_workflows.simulations.relaxation import Relaxation
 from al_workflows.termination import Criterion
@@ -21,6 +23,8 @@ from al_workflows.termination.budget import Budget
 from al_workflows.termination.curvature import ConfirmedMinimum
 from al_workflows.termination.failure import DftFailure
 from al_workflows.termination.force import DftForce
+from al_workflows.termination.force_error import ForceError
+from al_workflows.termination.nothing_new import NothingNew
 from al_workflows.termination.stall import Stall
 
 
@@ -32,6 +36,8 @@ def simulation_of(run: spec.RunSpec, trust_radius: float | None, ends: tuple[End
         case spec.NebSpec() as neb:
             assert ends is not None, "a path has ends"
             return NudgedBand(neb, ends, min_distance=run.dft.min_distance, trust_radius=trust_radius)
+        case spec.MdSpec() as dynamics:
+            return Dynamics(dynamics, min_distance=run.dft.min_distance)
         case SimulationPlugin() as plugin:
             simulation: Simulation = plugin.build()
             return simulation
@@ -60,6 +66,8 @@ def query_of(run: spec.RunSpec) -> Query:
             return SaddleAndEnds()
         case spec.UncertaintyQuerySpec(batch=batch):
             return Uncertainty(batch)
+        case spec.MixedQuerySpec() as mixed:
+            return Mixed(mixed)
         case QueryPlugin() as plugin:
             query: Query = plugin.build()
             return query
@@ -73,13 +81,17 @@ def criteria_of(run: spec.RunSpec) -> tuple[Criterion, ...]:
         goal = (DftForce(run.target_fmax),)
         if run.confirm_minimum != "never":
             goal = (ConfirmedMinimum(run.target_fmax, limits, if_unsure=run.confirm_minimum == "if_unsure"),)
+    stall: tuple[Criterion, ...] = (Stall(limits.stall_cycles),)
     if isinstance(run.simulation, spec.NebSpec):
         goal = (DftBarrier(run.simulation),)
+    if isinstance(run.simulation, spec.MdSpec):
+        # neither forces nor energies are to become lower
+        goal, stall = (ForceError(run.simulation),), (NothingNew(limits.stall_cycles),)
     own: tuple[Criterion, ...] = tuple(plugin.build() for plugin in limits.criteria)
     return (
         *goal,
         *own,
         DftFailure(limits.max_failed_cycles),
         Budget(limits.max_cycles, limits.max_dft_calls),
-        Stall(limits.stall_cycles),
+        *stall,
     )

@@ -15,6 +15,7 @@ from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 
 from al_workflows.files import write_atomically
+from al_workflows.force_errors import from_evidence
 from al_workflows.path_result import band_images, barrier_summary
 from al_workflows.records import Cycle, Label, Pool, Record, Verdict, atoms_to_dict
 from al_workflows.spec import RunSpec
@@ -94,6 +95,7 @@ class RunResult(Record):
             "energy_eV": answer.energy if answer is not None else None,
             "fmax_eV_per_A": fmax,
             **(barrier_summary(self.verdict) if self.kind == "neb" else {}),
+            **from_evidence(self.verdict.evidence),
             "seconds": self.seconds,
             "seed": self.seed,
             "failures": [

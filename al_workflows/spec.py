@@ -9,13 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    Field,
-    PositiveFloat,
-    PositiveInt,
-    Tag,
-    model_validator,
-)
+from pydantic import Field, PositiveFloat, PositiveInt, Tag, model_validator
 
 from al_workflows.dft.spec import AseSpec as AseSpec
 from al_workflows.dft.spec import DftSpec as DftSpec
@@ -24,6 +18,9 @@ from al_workflows.dft.spec import EspressoSpec as EspressoSpec
 from al_workflows.dft.spec import GpawSpec as GpawSpec
 from al_workflows.dft.spec import SinglePointSpec as SinglePointSpec
 from al_workflows.dft.spec import VaspSpec as VaspSpec
+from al_workflows.md_spec import MdSpec as MdSpec
+from al_workflows.md_spec import MixedQuerySpec as MixedQuerySpec
+from al_workflows.md_spec import query_of_md, refuse_unjudged
 from al_workflows.neb_spec import NebSpec as NebSpec
 from al_workflows.neb_spec import SaddleEndsQuerySpec as SaddleEndsQuerySpec
 from al_workflows.neb_spec import SaddleQuerySpec as SaddleQuerySpec
@@ -94,6 +91,7 @@ class RelaxationSpec(Strict):
 SimulationSpec = Annotated[
     Annotated[RelaxationSpec, Tag("relaxation")]
     | Annotated[NebSpec, Tag("neb")]
+    | Annotated[MdSpec, Tag("md")]
     | Annotated[SimulationPlugin, Tag("plugin")],
     by_kind(SimulationPlugin),
 ]
@@ -151,6 +149,7 @@ QuerySpec = Annotated[
     | Annotated[SaddleQuerySpec, Tag("saddle")]
     | Annotated[SaddleEndsQuerySpec, Tag("saddle_ends")]
     | Annotated[UncertaintyQuerySpec, Tag("uncertainty")]
+    | Annotated[MixedQuerySpec, Tag("mixed")]
     | Annotated[QueryPlugin, Tag("plugin")],
     by_kind(QueryPlugin),
 ]
@@ -164,7 +163,8 @@ class TerminationSpec(Strict):
     stall_cycles: PositiveInt = Field(
         12,
         description="cycles in a row without a lower DFT fmax or energy before the run counts as stalled; before that, "
-        "after 4 the trust radius is halved, after 8 the start of the relaxation is kicked at random",
+        "after 4 the trust radius is halved, after 8 the start of the relaxation is kicked at random; of "
+        "dynamics: cycles without a label",
     )
     max_failed_cycles: PositiveInt = Field(
         5, description="cycles in a row whose every single point failed before the run counts as failed"
@@ -214,6 +214,9 @@ class RunSpec(Strict):
     termination: TerminationSpec = TerminationSpec()
     dft: DftSpec
     resources: ResourcesSpec = ResourcesSpec()
+
+    _md_has_a_query_of_its_own = model_validator(mode="before")(query_of_md)
+    _md_can_be_judged = model_validator(mode="after")(refuse_unjudged)
 
     @model_validator(mode="before")
     @classmethod

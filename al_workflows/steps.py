@@ -18,15 +18,19 @@ from al_workflows.dft.single_point import single_point
 from al_workflows.errors import InputError
 from al_workflows.path_ends import NAMES, ends_so_far
 from al_workflows.potential import Image, Potential, PotentialCalculator, train_potential
+from al_workflows.queries import Query
 from al_workflows.queries.displaced import Displaced
+from al_workflows.queries.random import Random
 from al_workflows.records import Cycle, Label, Pool, Request, Selection, Verdict, VerdictKind, request_key
 from al_workflows.registry import criteria_of, query_of, simulation_of
 from al_workflows.selection import admit
 from al_workflows.simulations.displacement import Displacement, asks_for_curvature
+from al_workflows.simulations.dynamics import VALIDATION_FRAMES
 from al_workflows.spec import DftSpec, NebSpec, RunSpec
 from al_workflows.start import simulation_start
 from al_workflows.termination import Progress
 from al_workflows.termination.curvature import CURVATURE, open_question
+from al_workflows.termination.force_error import marked_for_validation
 from al_workflows.threads import single_threaded
 from al_workflows.trust import kicked, trust_radius
 
@@ -84,23 +88,24 @@ def simulate(
     if isinstance(spec.simulation, NebSpec):
         ends = ends_so_far(spec.simulation, start, final or start, labels)
     else:
-        start = kicked(simulation_start(spec, start, labels, history, calculator), history, _rng(spec, cycle, "kick"))
+        start = simulation_start(spec, start, labels, history, calculator)
+        if spec.target_fmax is not None:
+            start = kicked(start, history, _rng(spec, cycle, "kick"))
     simulation = simulation_of(spec, trust_radius(spec.simulation, history), ends)
-    return simulation.run(start, calculator, known, _rng(spec, cycle, "simulate"))
+    pool = simulation.run(start, calculator, known, _rng(spec, cycle, "simulate"))
+    return marked_for_validation(pool, spec.simulation, history)
 
 
 @single_threaded
 def query(spec: RunSpec, run: str, cycle: int, pool: Pool, potential: Potential, labels: Sequence[Label]) -> Selection:
     """The frames that DFT is asked for: as the strategy ranks them, without duplicates and without hopeless ones."""
-    curvature = asks_for_curvature(pool)
-    strategy = Displaced() if curvature else query_of(spec)
+    strategy, name = _strategy(spec, pool)
     known = [label.atoms for label in labels if label.ok]
     left = spec.termination.max_dft_calls - sum(label.attempts > 0 for label in labels)
     if len(pool) == 0:  # the simulation ended before its first frame
         return Selection(())
     ranking = strategy.rank(pool, potential, known, _rng(spec, cycle, "query"))
     keys = [request_key(run, cycle, index) for index in range(min(strategy.batch, left))]
-    name = CURVATURE if curvature else spec.query.kind
     return admit(ranking, pool, labels, keys, strategy=name, min_distance=spec.dft.min_distance)
 
 
@@ -123,7 +128,12 @@ def check(spec: RunSpec, progress: Progress) -> Verdict:
             going_on = going_on or verdict
         elif going_on is not None and verdict.label_key is None:
             # ended in the middle of a question about a structure, which is the best answer that there is
-            return replace(verdict, label_key=going_on.label_key, reason=f"{verdict.reason}; {going_on.reason}")
+            return replace(
+                verdict,
+                label_key=going_on.label_key,
+                reason=f"{verdict.reason}; {going_on.reason}",
+                evidence=going_on.evidence | verdict.evidence,
+            )
         else:
             return verdict
     if going_on is not None:
@@ -155,6 +165,15 @@ def refuse_mixture(labels: Sequence[Label]) -> None:
             f"{one.key} was computed with {one.code} and {other.key} with {other.code}, or with other settings, but "
             "all labels of a run must be of one kind; run every worker with one installation, and the run anew"
         )
+
+
+def _strategy(spec: RunSpec, pool: Pool) -> tuple[Query, str]:
+    """Who asks for structures of ``pool``, and the name that the requests bear."""
+    if asks_for_curvature(pool):
+        return Displaced(), CURVATURE
+    if VALIDATION_FRAMES in pool.measures:
+        return Random(int(pool.measures[VALIDATION_FRAMES]), final=False), "validation"
+    return query_of(spec), spec.query.kind
 
 
 def _moves(progress: Progress) -> bool:

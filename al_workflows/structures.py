@@ -194,3 +194,11 @@ def max_force(atoms: Atoms, forces: npt.NDArray[np.float64]) -> float:
     for constraint in copy.constraints:
         constraint.adjust_forces(copy, left)
     return float(np.sqrt((left**2).sum(axis=1)).max(initial=0.0))
+
+
+def free_atoms(atoms: Atoms) -> npt.NDArray[np.bool_]:
+    """Which atoms the constraints of ``atoms`` leave a direction to move in, [N]."""
+    copy, ones = atoms.copy(), np.ones((len(atoms), 3))
+    for constraint in copy.constraints:
+        constraint.adjust_forces(copy, ones)
+    return np.asarray((np.abs(ones) > 1e-12).any(axis=1))

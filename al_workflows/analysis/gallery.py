@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from matplotlib.figure import Figure
 
-from al_workflows.analysis import figures_band, figures_model, figures_run
+from al_workflows.analysis import figures_band, figures_md, figures_model, figures_run
 from al_workflows.analysis.style import Style
 from al_workflows.history import RunHistory
 
@@ -112,7 +112,47 @@ BAND_GALLERY = (
     *(entry for entry in GALLERY if entry.name not in _OF_RELAXATIONS),
 )
 
+_NO_TRAJECTORY = "no trajectory has been kept for this run yet"
+
+_OF_MODELS = tuple(entry for entry in GALLERY if entry.name.endswith("_parity") or entry.name == "uncertainty")
+#: of molecular dynamics
+MD_GALLERY = (
+    Entry(
+        "force_errors",
+        "Convergence",
+        "Mean absolute force error on the free atoms of each cycle's frames, predicted before DFT computed them, "
+        "against DFT calls; and what it is below by bootstrap over the frames. The run has converged when all bounds "
+        "are below their limits on new trajectories in a row.",
+        _NO_PREDICTION,
+        figures_md.force_errors,
+    ),
+    Entry(
+        "md_energies",
+        "Energy along the last trajectory",
+        "Energy on the model, and DFT's of the frames that were checked.",
+        _NO_TRAJECTORY,
+        figures_md.energies,
+    ),
+    *_OF_MODELS,
+    Entry(
+        "radial",
+        "Radial distribution",
+        "Of the last trajectory, total and by pair of elements, each relative to its highest peak and below the one "
+        "before.",
+        _NO_TRAJECTORY,
+        figures_md.radial,
+    ),
+    Entry(
+        "displacements",
+        "Mean-square displacement",
+        "Of the free atoms of each element in the last trajectory, over all origins of time.",
+        "no trajectory of four frames has been kept for this run yet",
+        figures_md.displacements,
+    ),
+    GALLERY[-1],
+)
+
 
 def gallery_of(history: RunHistory) -> tuple[Entry, ...]:
     """The figures that suit a run of its kind."""
-    return BAND_GALLERY if history.spec.simulation.kind == "neb" else GALLERY
+    return {"neb": BAND_GALLERY, "md": MD_GALLERY}.get(history.spec.simulation.kind, GALLERY)

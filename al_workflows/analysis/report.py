@@ -13,9 +13,10 @@ import jinja2
 import yaml
 from pydantic import BaseModel
 
-from al_workflows.analysis.gallery import Entry, gallery_of
+from al_workflows.analysis.gallery import GALLERY, MD_GALLERY, Entry, gallery_of
 from al_workflows.analysis.style import DARK, LIGHT, image
 from al_workflows.files import write_atomically
+from al_workflows.force_errors import ALL, from_evidence
 from al_workflows.history import RunHistory
 from al_workflows.path_result import HEIGHT, HEIGHT_BACK, REACTION
 from al_workflows.records import Label
@@ -52,6 +53,9 @@ def write_report(history: RunHistory, directory: Path) -> Path:
     """
     plates = [_plate(history, entry) for entry in gallery_of(history)]
     write_atomically(directory / PAGE, page(history, plates), durable=False)
+    for entry in {*GALLERY, *MD_GALLERY} - {plate.entry for plate in plates}:
+        for kind in ("png", "pdf"):
+            (directory / f"{entry.name}.{kind}").unlink(missing_ok=True)
     for plate in plates:
         for kind, content in {"png": plate.png, "pdf": plate.pdf}.items():
             path = directory / f"{plate.entry.name}.{kind}"
@@ -95,7 +99,12 @@ def facts(history: RunHistory) -> list[tuple[str, str]]:
         ("cycles", str(max(len(history.cycles) - 1, 0))),
         ("failed points", str(failed)),
     ]
-    if answer is not None and answer.forces is not None:
+    errors = from_evidence(history.verdict.evidence) if history.verdict is not None else {}
+    if errors:
+        means = errors["force_mae_eV_per_A"]
+        found += [(f"force error{_of(group)}", f"{number(error)} eV/Å") for group, error in means.items()]
+        found.append(("energy error", f"{number(errors['energy_mae_eV'])} eV"))
+    elif answer is not None and answer.forces is not None:
         found += [
             ("DFT energy", f"{number(answer.energy)} eV"),
             ("largest DFT force", f"{number(max_force(answer.atoms, answer.forces))} eV/Å"),
@@ -132,6 +141,10 @@ class LedgerRow:
     error: str
     fmax: str
     seconds: str
+
+
+def _of(group: str) -> str:
+    return "" if group == ALL else f" of {group}"
 
 
 def ledger_row(label: Label) -> LedgerRow:

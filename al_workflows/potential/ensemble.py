@@ -33,6 +33,10 @@ class NetworkEnsemble:
         """Number of networks per element."""
         return len(self.parameters)
 
+    def mean(self) -> NetworkEnsemble:
+        """See :class:`~al_workflows.potential.model.Regressor`; the mean of networks is no network."""
+        return self
+
     @cached_property
     def _layers(self) -> list[network.Layers]:
         layers = [self.layout.layers(self.parameters, kind) for kind in range(self.layout.n_species)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
@@ -46,6 +46,10 @@ class Regressor(Protocol):
         """Size of the ensemble; 1 gives no spread."""
         ...
 
+    def mean(self) -> Regressor:
+        """A single member that is the ensemble's mean; the ensemble itself where there is none."""
+        ...
+
     def outputs(self, species: IntArray, features: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Energies of the structure (eV, [members]) and their gradients by the features [members, N, F].
 
@@ -84,6 +88,10 @@ class Potential:
     def cutoff(self) -> float:
         """How far an atom sees, Å."""
         return neighbor_cutoff(self.descriptor, self.prior)
+
+    def mean(self) -> Potential:
+        """The same energies and forces, without their spread where the regressor's mean is one member."""
+        return replace(self, regressor=self.regressor.mean())
 
     def predict(self, atoms: Atoms, cache: NeighborCache | None = None) -> Prediction:
         """Energy, forces and their spread over the members, calibrated; all NaN where a position is not finite.

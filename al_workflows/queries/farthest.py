@@ -24,15 +24,25 @@ class Farthest:
     ) -> Iterator[Choice]:
         """See :class:`~al_workflows.queries.Query`."""
         yield last_frame(pool)
-        points = np.array([potential.fingerprint(pool.frame(index)) for index in range(len(pool))])  # [F, D]
-        references = [potential.fingerprint(atoms) for atoms in known] + [points[-1]]
-        gaps = np.min([_distances(points, reference) for reference in references], axis=0)  # [F]
-        gaps[-1] = -1.0
-        for _ in range(len(pool) - 1):
-            index = int(np.argmax(gaps))
-            yield Choice(index, f"farthest in descriptor space ({gaps[index]:.3g}) from labels and chosen frames")
-            gaps = np.minimum(gaps, _distances(points, points[index]))
-            gaps[index] = -1.0
+        yield from farthest_frames(pool, potential, known, taken=len(pool) - 1)
+
+
+def farthest_frames(
+    pool: Pool, potential: Potential, known: Sequence[Atoms], taken: int | None = None
+) -> Iterator[Choice]:
+    """Each time the frame farthest in descriptor space from all known and chosen ones; frame ``taken`` is chosen."""
+    points = np.array([potential.fingerprint(pool.frame(index)) for index in range(len(pool))])  # [F, D]
+    gaps = np.full(len(pool), np.inf)
+    for atoms in known:
+        gaps = np.minimum(gaps, _distances(points, potential.fingerprint(atoms)))
+    if taken is not None:
+        gaps = np.minimum(gaps, _distances(points, points[taken]))
+        gaps[taken] = -1.0
+    for _ in range(len(pool) - (taken is not None)):
+        index = int(np.argmax(gaps))
+        yield Choice(index, f"farthest in descriptor space ({gaps[index]:.3g}) from labels and chosen frames")
+        gaps = np.minimum(gaps, _distances(points, points[index]))
+        gaps[index] = -1.0
 
 
 def _distances(points: FloatArray, reference: FloatArray) -> FloatArray:

@@ -20,5 +20,5 @@ class Simulation(Protocol):
     """
 
     def run(self, start: Atoms, calculator: Calculator, known: Sequence[Atoms], rng: np.random.Generator) -> Pool:
-        """Simulate from ``start``; the pool's first frame is the start."""
+        """Simulate from ``start``; the pool's first frame is the start, or where an equilibration from there ended."""
         ...

@@ -16,6 +16,8 @@ from al_workflows.structures import Closest, describe_closest
 LINK = 5.0
 #: eV/Å: no structure that DFT can be asked about has larger forces
 EXPLODED = 500.0
+#: Å: within this of a label, a frame is not worth stopping for, whatever the ensemble says
+BESIDE = 0.15
 
 
 class Guards:

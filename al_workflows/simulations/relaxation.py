@@ -12,13 +12,11 @@ from ase.calculators.calculator import Calculator
 from al_workflows.geometry import nearest
 from al_workflows.records import Pool, StopReason
 from al_workflows.simulations.frames import Frames
-from al_workflows.simulations.guards import Guards
+from al_workflows.simulations.guards import BESIDE, Guards
 from al_workflows.simulations.saddles import both_sides
 from al_workflows.simulations.trust_region import TrustRegion
 from al_workflows.spec import RelaxationSpec
 
-#: Å: within this of a label, a frame is not worth stopping for
-BESIDE = 0.15
 #: Å: farther than this from every label, the model's curvature is nobody's
 SURE = 0.5
 #: eV/Å: a lower end where a force is less certain than this is a hole in the model

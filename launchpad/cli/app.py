@@ -41,9 +41,9 @@ app.command(epilog=_examples("alflow show relax-1a2b"))(look.show)
 app.command(epilog=_examples("alflow report relax-1a2b -o page", "alflow report --output-of alflow-runs/relax-1a2b"))(
     files.report
 )
-app.command(epilog=_examples("alflow export relax-1a2b -o train.extxyz", "alflow export relax-1a2b -f ase-db -o a.db"))(
-    files.export
-)
+app.command(
+    epilog=_examples("alflow export relax-1a2b -o train.extxyz", "alflow export md-1a2b --trajectory -o md.extxyz")
+)(files.export)
 app.command(
     name="fit-morse",
     epilog=_examples(

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Annotated, Self
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from launchpad.cli.benchmark_progress import Counter
+
 if TYPE_CHECKING:
-    from al_workflows.benchmark.cycle import CycleCost, RunCost
-    from al_workflows.benchmark.neb import PathRun
-    from al_workflows.benchmark.relaxed import Relaxed
-    from al_workflows.benchmark.speed import PredictionRow, RelaxationRow
-    from al_workflows.benchmark.speed_training import TrainingRow
     from al_workflows.benchmark.tables import Document
-    from al_workflows.benchmark.uncertainty import UncertaintyRow
 
 #: the exit code when a run with the default settings has not converged
 NOT_CONVERGED = 1
@@ -95,7 +89,7 @@ def relax(
     )
     tasks = plan.tasks()
     output, kept = _directories(output, cache)
-    with _Counter() as counter:
+    with Counter() as counter:
         found = relaxations(tasks, Cache(kept), jobs, counter.relaxed)
     _write(document(plan, found, _command()), output, "relax")
     if not all(one.converged for one in found if one.method == "default"):
@@ -133,7 +127,7 @@ def neb(
     paths, numbers = paths_of(_split(systems)), seeds_of(seeds)
     tasks = [PathTask(path, seed, method) for path in paths for seed in numbers for method in methods]
     output, kept = _directories(output, cache)
-    with _Counter() as counter:
+    with Counter() as counter:
         found = results(tasks, PathRun, Cache(kept), jobs, counter.path)
     _write(document(found, _command()), output, "neb")
     if not all(one.barrier is not None for one in found if one.method == "default"):
@@ -175,7 +169,7 @@ def uncertainty(
     kinds = kinds_of(_split(potentials))
     sizes, counts = numbers_of("--members", members, least=2), numbers_of("--labels", labels, least=1)
     output = writable_directory(output)
-    with _Counter() as counter:
+    with Counter() as counter:
         rows = uncertainty_rows(chosen, numbers, kinds, sizes, counts, counter.uncertain)
     _write(document(rows, [system.name for system in chosen], numbers, _command()), output, "uncertainty")
 
@@ -202,6 +196,54 @@ def curvature(
     _write(document(study, _command(), settings), output, "curvature")
 
 
+@app.command(
+    epilog="Examples:  [cyan]alflow benchmark md --seeds 6[/cyan]   or   [cyan]alflow benchmark md --systems all "
+    "--temperatures 300,800 --variants default[/cyan]"
+)
+def md(
+    systems: Annotated[list[str], typer.Option(metavar="NAMES", help="O-Cu100-3x3x3, N-Pd100Ag-2x2x4, …; or all.")] = [  # noqa: B006
+        "O-Cu100-3x3x3"
+    ],
+    seeds: SeedsOption = "6",
+    variants: Annotated[list[str], typer.Option(metavar="NAMES", help="default, no-prior, random, networks.")] = [  # noqa: B006
+        "default",
+        "no-prior",
+    ],
+    temperatures: Annotated[str, typer.Option(metavar="LIST", help="K.")] = "300",
+    output: OutputOption = DEFAULT_OUTPUT,
+    cache: CacheOption = None,
+    jobs: JobsOption = 1,
+) -> None:
+    """Run dynamics with EMT as the parent: calls to forces that are right on a trajectory of EMT's own; with a figure.
+
+    What is done is kept, as by `relax`. Exit code 1: a run with the default settings did not converge.
+    """
+    from al_workflows.benchmark.cache import Cache
+    from al_workflows.benchmark.choices import seeds_of
+    from al_workflows.benchmark.md import MdTask, md_trials, md_variants_of
+    from al_workflows.benchmark.md_figure import draw_errors
+    from al_workflows.benchmark.md_systems import md_systems_of
+    from al_workflows.benchmark.md_tables import document
+    from al_workflows.benchmark.uncertainty import numbers_of
+
+    chosen, numbers, kinds = md_systems_of(_split(systems)), seeds_of(seeds), md_variants_of(_split(variants))
+    kelvins = numbers_of("--temperatures", temperatures, least=1)
+    tasks = [
+        MdTask(system, float(kelvin), seed, variant)
+        for system in chosen
+        for kelvin in kelvins
+        for seed in numbers
+        for variant in kinds
+    ]
+    output, kept = _directories(output, cache)
+    with Counter() as counter:
+        found = md_trials(tasks, Cache(kept), jobs, counter.simulated)
+    draw_errors(found, output / "md.png")
+    _write(document(tasks, found, _command()), output, "md")
+    if not all(one.converged for one in found if one.variant == "default"):
+        raise typer.Exit(NOT_CONVERGED)
+
+
 @app.command(epilog="Example:  [cyan]alflow benchmark predict --largest 120[/cyan]")
 def predict(
     largest: Annotated[int, typer.Option(min=29, help="Most atoms of a structure.")] = 509,
@@ -213,7 +255,7 @@ def predict(
     from al_workflows.preflight import writable_directory
 
     output = writable_directory(output)
-    with _Counter() as counter:
+    with Counter() as counter:
         found = document(_command(), sizes_up_to(largest), steps, counter.predicted)
     _write(found, output, "predict")
 
@@ -231,7 +273,7 @@ def train(
 
     sizes, counts = atoms_of(numbers_of("--atoms", atoms, least=1)), numbers_of("--images", images, least=1)
     output = writable_directory(output)
-    with _Counter() as counter:
+    with Counter() as counter:
         found = document(_command(), sizes, counts, counter.trained)
     _write(found, output, "train")
 
@@ -251,66 +293,10 @@ def cycle(
     from launchpad.benchmark_cycle import through_rlaunch
 
     numbers, output = seeds_of(seeds), writable_directory(output)
-    with _Counter() as counter:
+    with Counter() as counter:
         cycles = in_process(numbers, counter.timed)
         by_workers, runs = through_rlaunch(numbers, counter.timed) if rlaunch else ([], [])
     _write(document([*cycles, *by_workers], runs, numbers, _command()), output, "cycle")
-
-
-class _Counter:
-    """A line for each result as it comes, and a bar below them (on a terminal only)."""
-
-    def __init__(self) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn
-
-        console = Console(highlight=False, markup=False)
-        self._bar = Progress(BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console, transient=True)
-        self._task = self._bar.add_task("", total=None)
-
-    def __enter__(self) -> Self:
-        self._bar.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._bar.stop()
-
-    def relaxed(self, one: Relaxed, stored: bool, done: int, of: int) -> None:
-        """Print the line of a relaxation; one that was stored counts only."""
-        self._bar.update(self._task, completed=done, total=of)
-        if not stored:
-            spent = sum(one.seconds.values())
-            text = f"{one.system}  seed {one.seed}  {one.method}: {one.outcome.value}, {one.calls} calls, {spent:.1f} s"
-            self._bar.console.print(text, soft_wrap=True)
-
-    def path(self, one: PathRun, stored: bool, done: int, of: int) -> None:
-        """Print the line of a barrier; one that was stored counts only."""
-        self._bar.update(self._task, completed=done, total=of)
-        if not stored:
-            said = "no barrier" if one.error is None else f"{1000 * one.error:+.2f} meV"
-            text = f"{one.system}  seed {one.seed}  {one.method}: {one.outcome.value}, {one.calls} calls, {said}"
-            self._bar.console.print(f"{text}, {one.seconds:.1f} s", soft_wrap=True)
-
-    def predicted(self, row: PredictionRow | RelaxationRow) -> None:
-        """Print how long it takes."""
-        self._bar.console.print(f"{row.potential}  {row.atoms} atoms: {row.said}", soft_wrap=True)
-
-    def trained(self, row: TrainingRow) -> None:
-        """Print how long it takes."""
-        text = f"{row.potential}  {row.images} images of {row.atoms} atoms: {row.seconds:.2f} s"
-        self._bar.console.print(text, soft_wrap=True)
-
-    def timed(self, cost: CycleCost | RunCost) -> None:
-        """Print what a cycle or a run took."""
-        self._bar.console.print(f"{cost.way}  seed {cost.seed}  {cost.said}", soft_wrap=True)
-
-    def uncertain(self, rows: Sequence[UncertaintyRow]) -> None:
-        """Print what was measured of one kind and number of labels."""
-        for row in rows:
-            text = f"{row.kind}  {row.members} members  {row.labels} labels  {row.where}: rank {row.rank:.2f}"
-            self._bar.console.print(f"{text}, within σ {row.within_1:.2f} ({row.nominal_1:.2f})", soft_wrap=True)
 
 
 def _split(names: list[str]) -> list[str]:

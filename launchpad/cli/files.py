@@ -34,6 +34,14 @@ def report(
             "--output", "-o", metavar="DIR", help="Where to; by default alflow-report/<run>.", show_default=False
         ),
     ] = None,
+    reference: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Of dynamics: frames of others, as by DFT, for the radial distribution.",
+            show_default=False,
+        ),
+    ] = None,
     output_of: OutputOfOption = None,
     launchpad_file: LaunchpadOption = None,
 ) -> None:
@@ -42,6 +50,10 @@ def report(
     Writes report.html, which needs no other file, and each figure as PNG and PDF.
     """
     history = _history(run, output_of, launchpad_file)
+    if reference is not None:
+        from al_workflows.analysis.reference import with_reference
+
+        history = with_reference(history, reference)
     from al_workflows.analysis.report import write_report  # after what can go wrong: matplotlib takes a while
     from al_workflows.preflight import writable_directory
 
@@ -55,11 +67,29 @@ def export(
     form: Annotated[
         Literal["extxyz", "ase-db"], typer.Option("--format", "-f", help="Text, or an SQLite file of ase.db.")
     ] = "extxyz",
+    trajectory: Annotated[
+        bool, typer.Option("--trajectory", help="In their place the last simulation on the model, as extxyz.")
+    ] = False,
+    cycle: Annotated[
+        int | None, typer.Option(min=1, help="With --trajectory: that of this cycle.", show_default=False)
+    ] = None,
     output_of: OutputOfOption = None,
     launchpad_file: LaunchpadOption = None,
 ) -> None:
     """Write a run's DFT single points as training data, each with REF_energy, REF_forces and where it comes from."""
+    from al_workflows.errors import InputError
+
+    if trajectory and form != "extxyz":
+        raise InputError(f"--format is {form} but must be extxyz with --trajectory; leave one of them out")
+    if cycle is not None and not trajectory:
+        raise InputError(f"--cycle is {cycle} but is for --trajectory alone; give both or neither")
     history = _history(run, output_of, launchpad_file)
+    if trajectory:
+        from al_workflows.analysis.trajectory_file import write_trajectory
+
+        chosen, frames = write_trajectory(history, output, cycle)
+        print(f"{output}: {frames} frames of cycle {chosen} of {history.run}, with the model's energies and forces")
+        return
     from al_workflows.export import Format
     from al_workflows.export import export as write
 

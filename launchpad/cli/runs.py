@@ -21,7 +21,7 @@ NOT_CONVERGED = 1
 
 
 def example(
-    name: Annotated[str, typer.Argument(help="relax, neb, batch, gpaw or espresso.", show_default=False)],
+    name: Annotated[str, typer.Argument(help="relax, neb, md, batch, gpaw or espresso.", show_default=False)],
     directory: Annotated[Path, typer.Argument(help="Where to put the files.")] = Path(),
 ) -> None:
     """Write a commented run file and its structures, ready to run."""

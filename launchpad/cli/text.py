@@ -50,6 +50,8 @@ class Progress:
             "bold green" if self._target is not None and cycle.fmax is not None and cycle.fmax <= self._target else ""
         )
         line = f"{cycle.index:5d}  {self._calls:9d}  {fmax:>15}  {energy:>15}  {spent:20.1f}"
+        if (error := cycle.verdict.evidence.get("force_mae_all_eV_per_A")) is not None:
+            line += f"   force error {error:.4f} eV/Å"
         self._console.print(line, style=style, soft_wrap=True)
 
 
@@ -62,6 +64,9 @@ def summary(result: RunResult) -> str:
     text += f"{found['reason']}."
     if found["energy_eV"] is not None and found.get("barrier_eV") is None:  # a barrier's numbers are in the reason
         text += f" DFT energy {found['energy_eV']:.4f} eV, fmax {found['fmax_eV_per_A']:.4f} eV/Å."
+    if "force_mae_eV_per_A" in found:
+        errors = ", ".join(f"{group} {error:.4f}" for group, error in found["force_mae_eV_per_A"].items())
+        text += f" Force MAE on new frames: {errors} eV/Å; energy MAE {found['energy_mae_eV']:.4f} eV."
     text += f" DFT took {seconds['dft']:.1f} s, learning and simulating {learning:.1f} s."
     if found["reused"]:
         text += f" {found['reused']} labels were taken over from other runs of this database."

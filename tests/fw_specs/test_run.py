@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -81,6 +82,21 @@ def test_a_run_through_fireworks_gives_the_numbers_of_the_loop_in_process(lpad: 
     assert stored.dft_calls == len({label.key for label in stored.labels}) >= 4
     assert {fw["state"] for fw in lpad.fireworks.find({}, {"state": 1})} == {"COMPLETED"}
     assert lpad.workflows.count_documents({}) == 1
+
+
+@pytest.mark.workflow
+def test_dynamics_through_fireworks_give_the_numbers_of_the_loop_in_process(lpad: LaunchPad, tmp_path: Path) -> None:
+    simulation = {"kind": "md", "steps": 60, "equilibration": 20, "stride": 5, "validation_frames": 4}
+    spec, start = run_spec(simulation=simulation), slab(1.0)
+    stored = through_fireworks(lpad, spec, start, tmp_path)
+    direct = offline.run(spec, start, tmp_path / "direct")
+    assert stored.verdict.kind is VerdictKind.CONVERGED
+    assert stored.verdict == direct.verdict
+    assert "validated" in stored.verdict.reason
+    assert numbers(stored.labels) == numbers(direct.labels)
+    written = json.loads((tmp_path / "work" / "result.json").read_text())
+    assert written["force_mae_eV_per_A"].keys() == {"all", "Cu", "O"}
+    assert written["md_steps_done"] == 60
 
 
 @pytest.mark.workflow

@@ -82,6 +82,19 @@ def test_bad_input_is_refused_in_one_line(words: tuple[str, ...], said: str, tmp
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--systems", "CO-Cu100"), "system 'CO-Cu100' is not known"),
+        (("--variants", "best"), "variant 'best' is not known"),
+        (("--temperatures", "cold"), "--temperatures is 'cold'"),
+    ],
+)
+def test_bad_input_of_dynamics_is_refused_in_one_line(words: tuple[str, ...], said: str, tmp_path: Path) -> None:
+    assert said in refusal("benchmark", "md", *words, cwd=tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
 def test_uncertainty_of_one_start(tmp_path: Path) -> None:
     words = ("benchmark", "uncertainty", "--systems", "paper", "--potentials", "gaussian_process", "--members", "3")
     done = alflow(*words, "--labels", "2", "-o", "out", cwd=tmp_path)

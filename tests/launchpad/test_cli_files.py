@@ -34,6 +34,11 @@ def test_report_and_export_of_a_directory_need_no_database(finished: str, tmp_pa
     images = read(tmp_path / "train.extxyz", index=":")
     assert f"{len(images)} structures" in done.stdout
     assert images[0].info["run"] == finished
+    done = alflow("export", "--output-of", "out", "--trajectory", "-o", "last.extxyz", cwd=tmp_path, **none)
+    assert done.returncode == 0, done.stderr
+    assert f"{len(read(tmp_path / 'last.extxyz', index=':'))} frames of cycle" in done.stdout
+    for more, said in ((["--cycle", "2"], "for --trajectory alone"), (["--trajectory", "-f", "ase-db"], "be extxyz")):
+        assert said in refusal("export", "--output-of", "out", *more, "-o", "x", cwd=tmp_path, **none)
 
 
 @pytest.mark.workflow

@@ -110,7 +110,7 @@ def test_examples_are_valid(tmp_path: Path) -> None:
     from al_workflows.structures import read_structure
     from launchpad.examples import copy_example
 
-    assert {"relax", "neb", "batch", "gpaw", "espresso"} <= set(example_names())
+    assert {"relax", "neb", "md", "batch", "gpaw", "espresso"} <= set(example_names())
     for name in example_names():
         spec = load_spec(copy_example(name, tmp_path))
         assert read_structure(spec.structure).constraints

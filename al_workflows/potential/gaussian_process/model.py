@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -30,6 +30,10 @@ class GaussianProcess:
     def n_members(self) -> int:
         """Number of samples; 1 is the mean alone."""
         return len(self.weights)
+
+    def mean(self) -> GaussianProcess:
+        """See :class:`~al_workflows.potential.model.Regressor`; energies are linear in the weights."""
+        return replace(self, weights=self.weights.mean(axis=0)[None], offsets=self.offsets.mean(axis=0)[None])
 
     def outputs(self, species: IntArray, features: FloatArray) -> tuple[FloatArray, FloatArray]:
         """See :class:`~al_workflows.potential.model.Regressor`."""
