@@ -7,8 +7,7 @@ from ase import Atoms
 from ase.calculators.calculator import Calculator
 
 from al_workflows.curvature import modes
-from al_workflows.errors import InputError
-from al_workflows.free_directions import MOST_FREE_DIRECTIONS, free_directions
+from al_workflows.free_directions import can_have_modes
 from al_workflows.records import FloatArray
 
 #: names in :attr:`al_workflows.records.Pool.measures`
@@ -62,12 +61,8 @@ def tangle(positions: FloatArray) -> str | None:
 
 
 def negative_modes(atoms: Atoms, calculator: Calculator) -> int | None:
-    """How many modes of ``atoms`` are negative on ``calculator``; None where there are too many to look at."""
-    try:
-        affordable = len(free_directions(atoms)) <= MOST_FREE_DIRECTIONS
-    except InputError:
-        return None
-    return modes(atoms, calculator).negative() if affordable else None
+    """How many modes of ``atoms`` are negative on ``calculator``; None where modes cannot be told."""
+    return modes(atoms, calculator).negative() if can_have_modes(atoms) else None
 
 
 def has_barrier(energies: FloatArray) -> bool:
