@@ -126,7 +126,9 @@ def _refuse_bent_constraints(start: Atoms, name: str) -> None:
     try:
         free_directions(start)
     except InputError as error:
-        raise InputError(f"{name}: `simulation.confirm_minimum` is on, and {error}, or switch that off") from error
+        raise InputError(
+            f"{name}: `simulation.confirm_minimum` is `always`, and {error}, or give it another value"
+        ) from error
 
 
 def _refuse_motionless(start: Atoms, name: str) -> None:

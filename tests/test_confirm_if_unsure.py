@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,15 +12,17 @@ from ase.constraints import FixBondLength
 from ase.optimize import BFGS
 
 from al_workflows import offline, steps
-from al_workflows.curvature import Modes, modes, next_mode, with_spread
+from al_workflows.curvature import AMPLITUDE, Modes, modes, next_mode, with_spread
 from al_workflows.dft.single_point import single_point_in_process
 from al_workflows.potential import PotentialCalculator
-from al_workflows.records import Label, Request, StopReason, VerdictKind
+from al_workflows.records import Label, Request, StopReason, Verdict, VerdictKind
 from al_workflows.results import RunResult
 from al_workflows.run_directory import read_run_directory
+from al_workflows.simulations.displacement import MODEL_NEGATIVE
+from al_workflows.spec import RunSpec
 from al_workflows.termination import Progress
-from al_workflows.termination.curvature import CURVATURE
-from tests.builders import EMPTY, bridge, cycle, label, run_spec, slab
+from al_workflows.termination.curvature import CURVATURE, MAX_IF_UNSURE
+from tests.builders import EMPTY, bridge, cycle, label, pool, run_spec, slab
 
 
 def by_emt(request: Request, directory: Path) -> Label:
@@ -53,22 +56,74 @@ def test_it_falls_off_a_saddle(tmp_path: Path) -> None:
     assert modes(result.answer.atoms, EMT()).negative() == 0
 
 
-def at_rest(atoms: object = None, index: int = 1, **changes: object) -> Progress:
+def at_rest(*constraints: object) -> Label:
+    """The label of cycle 1 of a structure without forces under its constraints."""
     found = slab(1.6)
+    found.set_constraint([*found.constraints, *constraints])
     found.calc = EMT()
     BFGS(found, logfile=None).run(fmax=0.01)
     found.calc = None
-    if atoms is not None:
-        found.set_constraint(atoms)
-    return Progress(index, EMPTY, (label(found, cycle=index),), None, (label(slab(2.0)),), (cycle(0),))
+    return label(found, cycle=1)
+
+
+def judged(spec: RunSpec, point: Label, *beside: Label, tries: int | None = None) -> Verdict:
+    """The check of the cycle that labelled ``point``, or of the one behind ``tries`` displacements from it."""
+    start = label(slab(2.0))
+    if tries is None:
+        return steps.check(spec, Progress(1, EMPTY, (point,), None, (start,), (cycle(0),)))
+    asks = Verdict(VerdictKind.CONTINUE, CURVATURE, "test", label_key=point.key)
+    history = (cycle(0), *(replace(cycle(1 + n), verdict=asks) for n in range(tries + 1)))
+    now = 2 + tries
+    own = tuple(one for one in beside if one.cycle == now)
+    before = (start, point, *(one for one in beside if one.cycle < now))
+    there = replace(pool([point.atoms]), stop_reason=StopReason.DISPLACED, measures={MODEL_NEGATIVE: 0.0})
+    return steps.check(spec, Progress(now, EMPTY, own, there, before, history))
+
+
+def displaced_from(point: Label, asked_in: int, curvature: float) -> Label:
+    """The label of ``asked_in`` of a structure beside ``point``, of a parabola of ``curvature`` (eV/Å²)."""
+    assert point.energy is not None
+    assert point.forces is not None
+    shift = np.zeros_like(point.forces)
+    shift[-1, asked_in % 3] = AMPLITUDE
+    moved = point.atoms.copy()
+    moved.set_constraint()
+    moved.positions += shift
+    moved.set_constraint(point.atoms.constraints)
+    slope = -float(np.vdot(point.forces, shift)) / AMPLITUDE
+    energy = point.energy + slope * AMPLITUDE + curvature * AMPLITUDE**2 / 2
+    request = replace(label(moved, cycle=asked_in).request, strategy=CURVATURE)
+    return label(moved, cycle=asked_in, request=request, energy=energy, forces=point.forces - curvature * shift)
 
 
 def test_where_dft_cannot_be_asked_forces_decide() -> None:
-    bent = steps.check(run_spec(), at_rest(FixBondLength(0, 1)))
-    assert bent.criterion in ("dft_force", "stall", "none")
-    spent = steps.check(run_spec(termination={"max_dft_calls": 2}), at_rest())
-    last = steps.check(run_spec(termination={"max_cycles": 1}), at_rest())
-    assert [(one.kind, one.criterion) for one in (spent, last)] == [(VerdictKind.CONVERGED, "dft_force")] * 2
+    point = at_rest()
+    assert judged(run_spec(), point).kind is VerdictKind.CONTINUE
+    bent = judged(run_spec(), at_rest(FixBondLength(7, 8)))
+    spent = judged(run_spec(termination={"max_dft_calls": 2}), point)
+    last = judged(run_spec(termination={"max_cycles": 1}), point)
+    assert [(one.kind, one.criterion) for one in (bent, spent, last)] == [(VerdictKind.CONVERGED, "dft_force")] * 3
+
+
+def test_what_stays_open_has_converged_by_its_forces_and_says_so() -> None:
+    point = at_rest()
+    flat = [displaced_from(point, 2 + n, 0.0) for n in range(MAX_IF_UNSURE)]
+    going = judged(run_spec(), point, *flat[:-1], tries=MAX_IF_UNSURE - 2)
+    ended = judged(run_spec(), point, *flat, tries=MAX_IF_UNSURE - 1)
+    assert (going.kind, ended.kind) == (VerdictKind.CONTINUE, VerdictKind.CONVERGED)
+    assert "did not tell" in ended.reason
+    spent = judged(run_spec(termination={"max_dft_calls": 3}), point, flat[0], tries=0)
+    assert (spent.kind, spent.label_key) == (VerdictKind.CONVERGED, point.key)
+    assert "is open" in spent.reason
+
+
+def test_a_negative_curvature_is_no_minimum_whatever_is_left_to_ask() -> None:
+    point = at_rest()
+    verdict = judged(run_spec(), point, displaced_from(point, 2, -0.3), tries=0)
+    assert (verdict.kind, verdict.label_key) == (VerdictKind.CONTINUE, None)
+    assert "no minimum" in verdict.reason
+    spent = judged(run_spec(termination={"max_dft_calls": 3}), point, displaced_from(point, 2, -0.3), tries=0)
+    assert spent.kind is VerdictKind.BUDGET_SPENT
 
 
 def test_the_mode_that_may_be_lowest_is_asked_first_and_only_where_its_sign_is_open() -> None:

@@ -153,6 +153,10 @@ MD_GALLERY = (
 )
 
 
+#: the names of all figures that a report may hold
+NAMES = frozenset(entry.name for entry in (*GALLERY, *BAND_GALLERY, *MD_GALLERY))
+
+
 def gallery_of(history: RunHistory) -> tuple[Entry, ...]:
     """The figures that suit a run of its kind."""
     return {"neb": BAND_GALLERY, "md": MD_GALLERY}.get(history.spec.simulation.kind, GALLERY)

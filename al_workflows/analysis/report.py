@@ -13,7 +13,7 @@ import jinja2
 import yaml
 from pydantic import BaseModel
 
-from al_workflows.analysis.gallery import GALLERY, MD_GALLERY, Entry, gallery_of
+from al_workflows.analysis.gallery import NAMES, Entry, gallery_of
 from al_workflows.analysis.style import DARK, LIGHT, image
 from al_workflows.files import write_atomically
 from al_workflows.force_errors import ALL, from_evidence
@@ -53,9 +53,9 @@ def write_report(history: RunHistory, directory: Path) -> Path:
     """
     plates = [_plate(history, entry) for entry in gallery_of(history)]
     write_atomically(directory / PAGE, page(history, plates), durable=False)
-    for entry in {*GALLERY, *MD_GALLERY} - {plate.entry for plate in plates}:
+    for name in NAMES - {plate.entry.name for plate in plates}:  # of another kind of run
         for kind in ("png", "pdf"):
-            (directory / f"{entry.name}.{kind}").unlink(missing_ok=True)
+            (directory / f"{name}.{kind}").unlink(missing_ok=True)
     for plate in plates:
         for kind, content in {"png": plate.png, "pdf": plate.pdf}.items():
             path = directory / f"{plate.entry.name}.{kind}"

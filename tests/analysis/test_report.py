@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from al_workflows.analysis.gallery import GALLERY
+from al_workflows.analysis.gallery import BAND_GALLERY, GALLERY, MD_GALLERY
 from al_workflows.analysis.report import duration, settings, write_report
 from al_workflows.history import RunHistory
 from al_workflows.records import LabelStatus, Rejection
@@ -151,6 +151,15 @@ def test_a_new_report_takes_the_place_of_the_old_one(history: RunHistory, tmp_pa
     write_report(replace(history, pools={}), tmp_path)
     write_report(RunHistory("fresh", run_spec(), slab()), tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
+
+
+def test_figures_of_another_kind_of_run_do_not_stay_behind(history: RunHistory, tmp_path: Path) -> None:
+    others = {entry.name for entry in (*BAND_GALLERY, *MD_GALLERY)} - {entry.name for entry in GALLERY}
+    assert len(others) > 5
+    for name in others:
+        (tmp_path / f"{name}.png").touch()
+    write_report(history, tmp_path)
+    assert not {path.stem for path in tmp_path.glob("*.png")} & others
 
 
 def test_settings_are_a_run_file_again() -> None:

@@ -129,7 +129,9 @@ def test_an_error_while_computing_leaves_no_lease_for_others_to_wait_for(lpad: L
 def test_other_settings_are_another_point() -> None:
     atoms = slab()
     assert point_key(atoms, DFT) == point_key(atoms, EmtSpec(timeout=5))
-    assert point_key(atoms, DFT) != point_key(atoms, run_spec(dft={"kind": "gpaw"}).dft)
+    other = run_spec(dft={"kind": "ase", "calculator": "ase.calculators.emt.EMT"}).dft
+    asap = other.model_copy(update={"arguments": {"asap_cutoff": True}})
+    assert len({point_key(atoms, dft) for dft in (DFT, other, asap)}) == 3
     moved = slab()
     moved.positions[0, 0] += 1e-3
     assert point_key(moved, DFT) != point_key(atoms, DFT)
