@@ -24,6 +24,14 @@ COLLAPSED = 0.05
 BACKWARDS = -0.5
 
 
+def straight_line(initial: Atoms, final: Atoms, between: int) -> list[Atoms]:
+    """Both ends and ``between`` images on the straight line between them."""
+    images = [initial.copy() for _ in range(between + 2)]
+    for share, image in zip(np.linspace(0.0, 1.0, between + 2), images, strict=True):
+        image.positions[:] = initial.positions + share * (final.positions - initial.positions)
+    return images
+
+
 def path_lengths(positions: FloatArray) -> FloatArray:
     """Distance along the band up to each image, Å, [F]: sums of norms over all atoms; ``positions`` [F, N, 3]."""
     steps = np.linalg.norm(np.diff(positions, axis=0), axis=(1, 2))

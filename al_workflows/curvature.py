@@ -91,7 +91,11 @@ def hessian(atoms: Atoms, calculator: Calculator, directions: FloatArray, step: 
 
 
 def with_spread(found: Modes, atoms: Atoms, calculator: Calculator, step: float = STEP) -> Modes:
-    """``found``, with the spread over the members of ``calculator`` if it has any; ``step`` in Å."""
+    """``found``, with the spread over the members of ``calculator`` if it has any; ``step`` in Å.
+
+    As the members have it: what calibrates the spread of forces (:mod:`al_workflows.potential.calibration`) is told by
+    forces, and says nothing of how they change.
+    """
     member_forces = getattr(calculator, "member_forces", None)  # a PotentialCalculator's
     if member_forces is None or len(found.curvatures) == 0:
         return found

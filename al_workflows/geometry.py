@@ -6,12 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 from ase import Atoms
-from ase.constraints import FixAtoms
 from ase.geometry import find_mic
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
-from al_workflows.neighbors import IntArray, Neighbors
+from al_workflows.neighbors import Neighbors
 from al_workflows.records import FloatArray
 
 
@@ -50,12 +49,6 @@ def _surely_minimal(atoms: Atoms) -> float:
         return float("inf")
     reciprocal = atoms.cell.complete().reciprocal().array[atoms.pbc]
     return float(0.5 / np.linalg.norm(reciprocal, axis=1).max())
-
-
-def free_atoms(atoms: Atoms) -> IntArray:
-    """Indices of the atoms that no FixAtoms holds."""
-    held = [constraint.index for constraint in atoms.constraints if isinstance(constraint, FixAtoms)]
-    return np.setdiff1d(np.arange(len(atoms)), np.concatenate([np.zeros(0, np.int64), *held]))
 
 
 def pieces(neighbors: Neighbors) -> int:

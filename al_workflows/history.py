@@ -57,15 +57,15 @@ class RunHistory:
     @property
     def relaxations(self) -> Mapping[int, Pool]:
         """The pools that are relaxations with a frame at least, in the order of their cycles."""
-        if self.spec.simulation.kind != "relaxation":
-            return {}
-        pools = sorted(self.pools.items())
-        return {cycle: pool for cycle, pool in pools if len(pool) and not asks_for_curvature(pool)}
+        return self._simulations("relaxation")
 
     @property
     def bands(self) -> Mapping[int, Pool]:
         """The pools that are bands of a path with their ends, in the order of their cycles."""
-        if self.spec.simulation.kind != "neb":
+        return self._simulations("neb")
+
+    def _simulations(self, kind: str) -> Mapping[int, Pool]:
+        if self.spec.simulation.kind != kind:
             return {}
         pools = sorted(self.pools.items())
         return {cycle: pool for cycle, pool in pools if len(pool) and not asks_for_curvature(pool)}

@@ -149,13 +149,6 @@ class MixedQuerySpec(Strict):
         return self.random_frames + self.uncertain_frames + self.farthest_frames
 
 
-def query_of_md(cls: type, data: Any) -> Any:
-    """The keys of a run with a query that suits dynamics, where they give none: the last frame is none of note."""
-    simulation = data.get("simulation") if isinstance(data, dict) else None
-    kind = simulation.get("kind") if isinstance(simulation, dict) else getattr(simulation, "kind", None)
-    return {**data, "query": {"kind": "mixed"}} if kind == "md" and "query" not in data else data
-
-
 def refuse_unjudged(run: Any) -> Any:
     """``run``, a RunSpec; a ValueError if it is of dynamics whose frames cannot be asked for or judged as it says."""
     simulation, query = run.simulation, run.query

@@ -20,7 +20,7 @@ from al_workflows.dft.spec import SinglePointSpec as SinglePointSpec
 from al_workflows.dft.spec import VaspSpec as VaspSpec
 from al_workflows.md_spec import MdSpec as MdSpec
 from al_workflows.md_spec import MixedQuerySpec as MixedQuerySpec
-from al_workflows.md_spec import query_of_md, refuse_unjudged
+from al_workflows.md_spec import refuse_unjudged
 from al_workflows.neb_spec import NebSpec as NebSpec
 from al_workflows.neb_spec import SaddleEndsQuerySpec as SaddleEndsQuerySpec
 from al_workflows.neb_spec import SaddleQuerySpec as SaddleQuerySpec
@@ -155,6 +155,10 @@ QuerySpec = Annotated[
 ]
 
 
+#: the query of a simulation whose last frame is none of note, where the run file names none
+OWN_QUERIES = {"neb": "saddle", "md": "mixed"}
+
+
 class TerminationSpec(Strict):
     """When a run ends other than by convergence."""
 
@@ -210,21 +214,20 @@ class RunSpec(Strict):
     )
     simulation: SimulationSpec
     potential: PotentialSpec = GaussianProcessSpec()
-    query: QuerySpec = Field(FinalQuerySpec(), description="of a band: {kind: saddle} where nothing is said")
+    query: QuerySpec = Field(FinalQuerySpec(), description="by default saddle of neb, mixed of md, final of all others")
     termination: TerminationSpec = TerminationSpec()
     dft: DftSpec
     resources: ResourcesSpec = ResourcesSpec()
 
-    _md_has_a_query_of_its_own = model_validator(mode="before")(query_of_md)
     _md_can_be_judged = model_validator(mode="after")(refuse_unjudged)
 
     @model_validator(mode="before")
     @classmethod
-    def _bands_ask_for_saddles(cls, data: Any) -> Any:
+    def _query_suits_the_simulation(cls, data: Any) -> Any:
         simulation = data.get("simulation") if isinstance(data, dict) else None
-        if isinstance(simulation, dict) and simulation.get("kind") == "neb" and "query" not in data:
-            return {**data, "query": {"kind": "saddle"}}
-        return data
+        kind = simulation.get("kind") if isinstance(simulation, dict) else getattr(simulation, "kind", None)
+        own = OWN_QUERIES.get(kind) if isinstance(kind, str) else None
+        return {**data, "query": {"kind": own}} if own is not None and "query" not in data else data
 
     @model_validator(mode="after")
     def _bands_are_whole(self) -> RunSpec:

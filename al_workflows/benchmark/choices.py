@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 from al_workflows.benchmark.systems import REPORTED_DRAW, PaperSystem, System, draw
 from al_workflows.errors import InputError
 
 #: systems of a draw where nothing is said of their number, and how many can be called by name
 DRAWN, KNOWN = 8, 60
+
+T = TypeVar("T")
 
 
 def systems_of(names: Sequence[str], draw_seed: int | None = None) -> list[System | PaperSystem]:
@@ -51,6 +54,28 @@ def _systems(name: str, draw_seed: int) -> Sequence[System | PaperSystem]:
         f"system '{name}' is not known; give some of paper, drawn, drawn:N, drawn:I-J, or names of the draw of seed "
         f"{draw_seed}, as {some}, …"
     )
+
+
+def named(what: str, names: Sequence[str], known: Mapping[str, T], none: bool = False) -> list[T]:
+    """Those of ``known`` of these names, each once; ``all`` stands for every one, and with ``none`` that for no one.
+
+    ``what`` they are is for the message.
+
+    Raises
+    ------
+    InputError
+        A name is not known, or there is none where one is needed.
+    """
+    words = ("all", "none") if none else ("all",)
+    found: dict[str, T] = {}
+    for name in names:
+        if name not in (*known, *words):
+            some = ", or ".join(f"`{word}`" for word in words)
+            raise InputError(f"{what} '{name}' is not known; give some of {', '.join(known)}, or {some}")
+        found |= {name: known[name]} if name in known else known if name == "all" else {}
+    if not found and not none:
+        raise InputError(f"`{what}s` is empty but must name some of {', '.join(known)}, or `all`")
+    return list(found.values())
 
 
 def seeds_of(text: str) -> list[int]:

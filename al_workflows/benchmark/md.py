@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -14,17 +14,16 @@ from ase.calculators.emt import EMT
 from al_workflows import offline, steps
 from al_workflows.analysis.trajectory import difference, of_pool
 from al_workflows.benchmark.cache import Cache, package_hash
+from al_workflows.benchmark.choices import named
 from al_workflows.benchmark.md_parent import parent_trajectory, worst_element
 from al_workflows.benchmark.md_systems import MdSystem
-from al_workflows.benchmark.variants import merged
+from al_workflows.benchmark.variants import Changes
 from al_workflows.benchmark.work import results
 from al_workflows.dft.single_point import single_point_in_process
-from al_workflows.errors import InputError
 from al_workflows.force_errors import ALL, from_evidence
 from al_workflows.records import Cycle, Label, Pool, Record, Request, VerdictKind
 from al_workflows.simulations.dynamics import STEPS_MOVED, TEMPERATURE
 from al_workflows.spec import RunSpec
-from al_workflows.spec_file import parse_spec
 from al_workflows.termination import Progress
 from al_workflows.threads import single_threaded
 from al_workflows.versions import installed_versions
@@ -38,24 +37,12 @@ _MODULES = (
 _PACKAGES = ("ase", "numpy", "scipy", "torch", "numba", "vesin")
 
 
-@dataclass(frozen=True)
-class MdVariant:
-    """``changes`` are nested keys of a run file that go over the defaults."""
-
-    name: str
-    about: str
-    changes: dict[str, Any] = field(default_factory=dict)
+class MdVariant(Changes):
+    """Settings of dynamics."""
 
     def spec(self, temperature: float, seed: int) -> RunSpec:
         """The run at ``temperature`` (K) on EMT."""
-        base = {
-            "name": "benchmark",
-            "seed": seed,
-            "structure": "start",
-            "simulation": {"kind": "md", "temperature": temperature},
-            "dft": {"kind": "emt"},
-        }
-        return parse_spec(merged(base, self.changes), source=f"variant {self.name}")
+        return self.on_emt(seed, {"kind": "md", "temperature": temperature})
 
 
 _ALL = (
@@ -72,19 +59,14 @@ MD_VARIANTS = {variant.name: variant for variant in _ALL}
 
 
 def md_variants_of(names: Sequence[str]) -> list[MdVariant]:
-    """The variants of those names.
+    """The variants of those names; ``all`` stands for every one.
 
     Raises
     ------
     InputError
         A name is not known, or there is none.
     """
-    for name in names:
-        if name not in MD_VARIANTS:
-            raise InputError(f"variant '{name}' is not known; give some of {', '.join(MD_VARIANTS)}")
-    if not names:
-        raise InputError(f"`variants` is empty but must name some of {', '.join(MD_VARIANTS)}")
-    return [MD_VARIANTS[name] for name in dict.fromkeys(names)]
+    return named("variant", names, MD_VARIANTS)
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ from ase import Atoms
 from ase.build import add_adsorbate, fcc100, fcc111
 from ase.constraints import FixAtoms
 
-from al_workflows.errors import InputError
+from al_workflows.benchmark.choices import named
 
 BUILDERS = {"100": fcc100, "111": fcc111}
 
@@ -66,11 +66,6 @@ def md_systems_of(names: Sequence[str]) -> list[MdSystem]:
     Raises
     ------
     InputError
-        A name is not known.
+        A name is not known, or there is none.
     """
-    chosen: dict[str, MdSystem] = {}
-    for name in names:
-        if name not in (*MD_SYSTEMS, "all"):
-            raise InputError(f"system '{name}' is not known; give some of {', '.join(MD_SYSTEMS)}, or all")
-        chosen |= MD_SYSTEMS if name == "all" else {name: MD_SYSTEMS[name]}
-    return list(chosen.values())
+    return named("system", names, MD_SYSTEMS)

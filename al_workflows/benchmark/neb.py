@@ -6,7 +6,7 @@ import hashlib
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -16,17 +16,17 @@ from ase.calculators.emt import EMT
 
 from al_workflows import offline
 from al_workflows.benchmark.cache import package_hash
+from al_workflows.benchmark.choices import named
 from al_workflows.benchmark.neb_peers import PATH_PEERS, TRUTH, PathPeer, path_by_peer
 from al_workflows.benchmark.neb_systems import PathSystem
 from al_workflows.benchmark.parent import Counting, Outcome
 from al_workflows.benchmark.relaxed import ABSURD
-from al_workflows.benchmark.variants import merged
+from al_workflows.benchmark.variants import Changes
 from al_workflows.dft.single_point import single_point_in_process
 from al_workflows.errors import AlWorkflowsError, InputError
 from al_workflows.path_result import HEIGHT
 from al_workflows.records import Label, Record, Request, VerdictKind, atoms_to_dict
 from al_workflows.spec import RunSpec
-from al_workflows.spec_file import parse_spec
 from al_workflows.threads import single_threaded
 from al_workflows.versions import installed_versions
 
@@ -39,26 +39,13 @@ MAX_CALLS = 60
 _OUTCOMES = {VerdictKind.CONVERGED: Outcome.CONVERGED, VerdictKind.BUDGET_SPENT: Outcome.CALLS_SPENT}
 
 
-@dataclass(frozen=True)
-class PathVariant:
-    """``changes`` are nested keys of a run file that go over the defaults."""
-
-    name: str
-    about: str
-    changes: dict[str, Any] = field(default_factory=dict)
+class PathVariant(Changes):
+    """Settings of a path."""
 
     def spec(self, seed: int) -> RunSpec:
         """The run on EMT."""
-        base = {
-            "name": "benchmark",
-            "seed": seed,
-            "structure": "initial",
-            "final_structure": "final",
-            "simulation": {"kind": "neb"},
-            "termination": {"max_dft_calls": MAX_CALLS},
-            "dft": {"kind": "emt"},
-        }
-        return parse_spec(merged(base, self.changes), source=f"variant {self.name}")
+        limits = {"max_dft_calls": MAX_CALLS}
+        return self.on_emt(seed, {"kind": "neb"}, structure="initial", final_structure="final", termination=limits)
 
 
 _ALL = (
@@ -79,19 +66,11 @@ def path_methods_of(variants: Sequence[str], peers: Sequence[str]) -> list[PathV
     InputError
         A name is not known, or there is none at all.
     """
-    chosen: dict[str, PathVariant | PathPeer] = {}
-    known: tuple[tuple[str, Sequence[str], dict[str, Any]], ...] = (
-        ("peer", peers, PATH_PEERS),
-        ("variant", variants, PATH_VARIANTS),
-    )
-    for what, names, those in known:
-        for name in names:
-            if name not in (*those, "all", "none"):
-                raise InputError(f"{what} '{name}' is not known; give some of {', '.join(those)}, or `all`, or `none`")
-            chosen |= those if name == "all" else {} if name == "none" else {name: those[name]}
+    chosen: list[PathVariant | PathPeer] = list(named("peer", peers, PATH_PEERS, none=True))
+    chosen += named("variant", variants, PATH_VARIANTS, none=True)
     if not chosen:
         raise InputError("there is nobody to find a barrier; name a variant or a peer")
-    return list(chosen.values())
+    return chosen
 
 
 @dataclass(frozen=True, eq=False)

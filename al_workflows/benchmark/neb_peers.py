@@ -11,6 +11,7 @@ from ase import Atoms
 from ase.calculators.calculator import Calculator
 from ase.mep import NEB, idpp_interpolate
 
+from al_workflows.band import straight_line
 from al_workflows.benchmark.parent import Counting, Outcome, Stop
 from al_workflows.records import FloatArray
 from al_workflows.threads import single_threaded
@@ -59,9 +60,7 @@ def path_by_peer(
         for end in relaxed:
             end.calc = counted
             converged &= bool(optimizer(end, logfile=None).run(fmax=peer.end_fmax, steps=MAX_STEPS))
-        images = [relaxed[0], *(relaxed[0].copy() for _ in range(peer.images)), relaxed[1]]
-        for share, image in zip(np.linspace(0.0, 1.0, len(images)), images, strict=True):
-            image.positions[:] = relaxed[0].positions + share * (relaxed[1].positions - relaxed[0].positions)
+        images = straight_line(relaxed[0], relaxed[1], peer.images)
         idpp_interpolate(NEB(images, method="improvedtangent"), traj=None, log=None, mic=True)
         for image in images:
             image.calc = counted

@@ -10,8 +10,8 @@ from ase import Atoms
 from ase.build import add_adsorbate, fcc100, fcc111
 from ase.constraints import FixAtoms
 
+from al_workflows.benchmark.choices import named
 from al_workflows.benchmark.systems import RATTLE
-from al_workflows.errors import InputError
 from al_workflows.path_ends import match_ends
 from al_workflows.spec import NebSpec
 
@@ -66,11 +66,4 @@ def paths_of(names: Sequence[str]) -> list[PathSystem]:
     InputError
         A name is not known, or there is none.
     """
-    chosen: dict[str, PathSystem] = {}
-    for name in names:
-        if name != "all" and name not in PATHS:
-            raise InputError(f"system '{name}' is not known; give some of {', '.join(PATHS)}, or `all`")
-        chosen |= PATHS if name == "all" else {name: PATHS[name]}
-    if not chosen:
-        raise InputError(f"`systems` is empty but must name some of {', '.join(PATHS)}, or `all`")
-    return list(chosen.values())
+    return named("system", names, PATHS)

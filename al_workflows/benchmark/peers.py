@@ -22,9 +22,9 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import Calculator
 
+from al_workflows.benchmark.choices import named
 from al_workflows.benchmark.parent import Counting, Outcome, Stop
 from al_workflows.benchmark.relaxed import Trial, lowest
-from al_workflows.errors import InputError
 from al_workflows.threads import single_threaded
 
 #: where a peer is stopped: distinct geometries, and CPU time (s)
@@ -99,12 +99,7 @@ def peers_of(names: Sequence[str]) -> list[Peer]:
     InputError
         A name is not known.
     """
-    chosen: dict[str, Peer] = {}
-    for name in names:
-        if name not in (*PEERS, "all", "none"):
-            raise InputError(f"peer '{name}' is not known; give some of {', '.join(PEERS)}, or `all`, or `none`")
-        chosen |= PEERS if name == "all" else {} if name == "none" else {name: PEERS[name]}
-    return list(chosen.values())
+    return named("peer", names, PEERS, none=True)
 
 
 @single_threaded

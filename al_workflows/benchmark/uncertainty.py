@@ -24,9 +24,9 @@ from al_workflows.benchmark.peers import peers_of, relax_by_peer
 from al_workflows.benchmark.systems import DEVELOPMENT_DRAW, PaperSystem, System, draw
 from al_workflows.benchmark.tables import Column, Document, Table
 from al_workflows.errors import InputError
-from al_workflows.geometry import free_atoms
 from al_workflows.potential import Image, Potential
 from al_workflows.records import FloatArray
+from al_workflows.structures import free_atoms
 from al_workflows.threads import single_threaded
 
 #: standard deviations of the coordinates of rattled atoms, Å
@@ -214,7 +214,7 @@ def _between(one: Atoms, other: Atoms) -> Atoms:
 
 def _rattled(atoms: Atoms, width: float, rng: np.random.Generator) -> Atoms:
     copy, free = atoms.copy(), free_atoms(atoms)
-    copy.positions[free] += rng.normal(0.0, width, (len(free), 3))
+    copy.positions[free] += rng.normal(0.0, width, (int(free.sum()), 3))
     return copy
 
 

@@ -42,15 +42,15 @@ _PAPER: dict[str, Any] = {
 
 
 @dataclass(frozen=True)
-class Variant:
-    """``changes`` are nested keys of a run file that go over the defaults."""
+class Changes:
+    """``changes`` are nested keys of a run file that go over the defaults, ``about`` says in words what they are."""
 
     name: str
     about: str
     changes: dict[str, Any] = field(default_factory=dict)
 
-    def spec(self, fmax: float, seed: int) -> RunSpec:
-        """The run to ``fmax`` (eV/Å) on EMT.
+    def on_emt(self, seed: int, simulation: dict[str, Any], **keys: Any) -> RunSpec:
+        """The run of ``simulation`` on EMT; ``keys`` are others of its run file.
 
         Raises
         ------
@@ -61,10 +61,18 @@ class Variant:
             "name": "benchmark",
             "seed": seed,
             "structure": "start",
-            "simulation": {"kind": "relaxation", "fmax": fmax},
+            "simulation": simulation,
             "dft": {"kind": "emt"},
         }
-        return parse_spec(merged(base, self.changes), source=f"variant {self.name}")
+        return parse_spec(merged(base | keys, self.changes), source=f"variant {self.name}")
+
+
+class Variant(Changes):
+    """Settings of a relaxation."""
+
+    def spec(self, fmax: float, seed: int) -> RunSpec:
+        """The run to ``fmax`` (eV/Å) on EMT; raises as :meth:`on_emt`."""
+        return self.on_emt(seed, {"kind": "relaxation", "fmax": fmax})
 
 
 def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,10 +16,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from al_workflows.geometry import free_atoms
 from al_workflows.potential.model import Potential
 from al_workflows.potential.values import Calibration, Image
 from al_workflows.spec import GaussianProcessSpec, PotentialSpec
+from al_workflows.structures import free_atoms
 
 #: f₀ of networks and of the Gaussian process, chosen on the systems that the defaults were chosen on
 OF_NETWORKS, OF_PROCESS = 3.5, 1.0
@@ -45,7 +45,7 @@ def square_of(potential: Potential, image: Image) -> float | None:
     None where there is nothing to compare: one member, no free atom, or an element that ``potential`` does not know.
     """
     free = free_atoms(image.atoms)
-    if potential.regressor.n_members == 1 or len(free) == 0 or not potential.knows(image.atoms):
+    if potential.regressor.n_members == 1 or not free.any() or not potential.knows(image.atoms):
         return None
     _, forces = potential.members(image.atoms)  # [members, N, 3]
     forces = forces[:, free]

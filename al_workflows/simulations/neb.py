@@ -25,6 +25,7 @@ from al_workflows.band import (
     minima_between,
     negative_modes,
     saddle_index,
+    straight_line,
     tangle,
 )
 from al_workflows.geometry import largest_displacement
@@ -95,7 +96,7 @@ class NudgedBand:
                 stop = relaxed.stop_reason, f"the {name} end: {relaxed.stop_detail}"
             ends.append(relaxed.frame(-1))
             ways.append(relaxed)
-        images = _line(ends[0], ends[1], self._spec.images)
+        images = straight_line(ends[0], ends[1], self._spec.images)
         if largest_displacement(*ends) < MERGED:
             if ways:  # between the ends is nothing, but on the way to them may be what the model does not know
                 longest = max(ways, key=lambda way: largest_displacement(way.frame(0), way.frame(-1)))
@@ -174,14 +175,6 @@ class NudgedBand:
             detail = f"nothing between the ends is higher than both ({rise:.3f} eV from the initial one)"
             return replace(pool, stop_reason=StopReason.NO_BARRIER, stop_detail=detail)
         return replace(pool, stop_detail=f"the saddle is image {top}, {rise:.3f} eV up on the model")
-
-
-def _line(initial: Atoms, final: Atoms, between: int) -> list[Atoms]:
-    """Both ends and ``between`` images on the straight line between them."""
-    images = [initial.copy() for _ in range(between + 2)]
-    for share, image in zip(np.linspace(0.0, 1.0, between + 2), images, strict=True):
-        image.positions[:] = initial.positions + share * (final.positions - initial.positions)
-    return images
 
 
 def _own(calculator: Calculator) -> Calculator:
