@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, PositiveFloat, PositiveInt, field_validator, model_validator
+from pydantic import AfterValidator, Field, PositiveFloat, PositiveInt, model_validator
 
-from al_workflows.strict import Strict
+from al_workflows.strict import Strict, keyed_by_element
 
 #: a force error is judged on so many freshly computed frames at least
 LEAST_FRAMES = 3
@@ -57,23 +57,13 @@ class AccuracySpec(Strict):
     element_force_mae: PositiveFloat = Field(
         0.08, description="of the free atoms of each element, eV/Å: a slab's mean hides an adsorbate"
     )
-    elements: dict[str, PositiveFloat] = Field(
+    elements: Annotated[dict[str, PositiveFloat], AfterValidator(keyed_by_element)] = Field(
         default_factory=dict, description="element → eV/Å, in place of element_force_mae"
     )
     confidence: float = Field(
         0.95, ge=0.5, lt=1, description="of the bound that must be below: by bootstrap over whole frames"
     )
     passes: PositiveInt = Field(2, le=10, description="cycles in a row, each on a new trajectory with new velocities")
-
-    @field_validator("elements")
-    @classmethod
-    def _of_elements(cls, elements: dict[str, float]) -> dict[str, float]:
-        from ase.data import atomic_numbers
-
-        for symbol in elements:
-            if atomic_numbers.get(symbol, 0) == 0:
-                raise ValueError(f"must have chemical symbols as keys, not {symbol!r}")
-        return elements
 
     def limit(self, element: str) -> float:
         """The largest force error of ``element`` that is allowed, eV/Å."""

@@ -9,11 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, PositiveFloat, Tag, field_validator, model_validator
+from pydantic import AfterValidator, Field, PositiveFloat, Tag, field_validator, model_validator
 
 from al_workflows.dft.spec import CalculatorPath
 from al_workflows.plugins import PriorPlugin, by_kind
-from al_workflows.strict import Strict
+from al_workflows.strict import Strict, keyed_by_element
 
 
 class MorseParameters(Strict):
@@ -29,7 +29,7 @@ class MorsePriorSpec(Strict):
 
     kind: Literal["morse"] = "morse"
     refit: bool = Field(True, description="refit every pair to the run's own labels in each cycle")
-    parameters: dict[str, MorseParameters] = Field(
+    parameters: Annotated[dict[str, MorseParameters], AfterValidator(keyed_by_element)] = Field(
         default_factory=dict, description="per element, in place of the shipped dimer values"
     )
     file: Path | None = Field(None, description="a parameters file, as fit-morse writes it; `parameters` go over it")
@@ -40,16 +40,6 @@ class MorsePriorSpec(Strict):
     )
     taper_start: PositiveFloat = Field(5.0, description="full at shorter distances, Å")
     cutoff: PositiveFloat = Field(6.0, description="zero at longer distances, Å")
-
-    @field_validator("parameters")
-    @classmethod
-    def _of_elements(cls, parameters: dict[str, MorseParameters]) -> dict[str, MorseParameters]:
-        from ase.data import atomic_numbers
-
-        for symbol in parameters:
-            if atomic_numbers.get(symbol, 0) == 0:
-                raise ValueError(f"must have chemical symbols as keys, not {symbol!r}")
-        return parameters
 
     @model_validator(mode="after")
     def _cutoff_beyond_taper(self) -> Self:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, model_validator
+
+T = TypeVar("T")
 
 
 class Strict(BaseModel):
@@ -20,3 +22,13 @@ class Strict(BaseModel):
             if isinstance(value, bool) and field is not None and field.annotation is not bool:
                 raise ValueError(f"must not have true or false as `{key}`")
         return data
+
+
+def keyed_by_element(value: dict[str, T]) -> dict[str, T]:
+    """``value``; a ValueError if one of its keys is no chemical symbol."""
+    from ase.data import atomic_numbers
+
+    for symbol in value:
+        if atomic_numbers.get(symbol, 0) == 0:
+            raise ValueError(f"must have chemical symbols as keys, not {symbol!r}")
+    return value
