@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from launchpad.cli import benchmark, db, demo, doctor, files, look, morse, runs
+from launchpad.cli import benchmark, db, demo, doctor, files, look, morse, reference, runs
 from launchpad.cli.errors import CommandGroup, with_one_line_errors
 
 
@@ -50,6 +50,11 @@ app.command(
         "alflow fit-morse Cu O --dft gpaw.yaml", "alflow fit-morse Pt --dft gpaw.yaml --output pt --submit"
     ),
 )(morse.fit_morse)
+app.command(
+    epilog=_examples(
+        "alflow reference relax.yaml --method GPMin", "alflow reference md.yaml --steps 200 --start frame.xyz"
+    )
+)(reference.reference)
 app.command(epilog=_examples("alflow schema > alflow.schema.json"))(files.schema)
 app.command(epilog=_examples("alflow doctor", "alflow doctor --directory /scratch/me/runs"))(doctor.doctor)
 app.add_typer(benchmark.app, name="benchmark")

@@ -1,0 +1,78 @@
+"""`alflow reference`: a run's question put straight to DFT."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TextIO
+
+import typer
+
+from launchpad.cli.runs import SpecArgument
+
+if TYPE_CHECKING:
+    from al_workflows.records import Label
+
+#: the exit code when the method has not ended as asked
+NOT_CONVERGED = 1
+
+
+def reference(
+    spec: SpecArgument,
+    output: Annotated[
+        Path | None,
+        typer.Option(help="Directory of the results; by default alflow-reference/<run>.", show_default=False),
+    ] = None,
+    method: Annotated[
+        str | None,
+        typer.Option(
+            help="Of a relaxation an optimizer: BFGS, BFGS-0.04, FIRE, GPMin …; of a path CI-NEB-BFGS or "
+            "CI-NEB-FIRE. By default the first of them.",
+            show_default=False,
+        ),
+    ] = None,
+    steps: Annotated[int, typer.Option(min=1, max=1_000_000, help="Of dynamics: one single point each.")] = 100,
+    max_calls: Annotated[int, typer.Option(min=1, help="Give a relaxation or a path up after so many.")] = 400,
+    start: Annotated[
+        Path | None,
+        typer.Option(help="Of dynamics: begin with this structure, the last of its file.", show_default=False),
+    ] = None,
+) -> None:
+    """Put a run's question straight to DFT, every single point counted: what the run is to be compared with.
+
+    Writes reference.json and reference.extxyz. After an interruption the same command goes on where it stopped.
+    Exit code 0: the method ended as asked; 1: it did not.
+    """
+    from al_workflows.benchmark.direct import ask, method_of
+    from al_workflows.preflight import claimed_directory, prepare
+    from al_workflows.structures import read_structure
+
+    prepared = prepare(spec)
+    chosen = method_of(prepared.spec.simulation.kind, method)
+    begin = None if start is None else read_structure(start)
+    place = claimed_directory(output or Path("alflow-reference") / prepared.run, prepared.run)
+    print("single point  DFT fmax (eV/Å)  DFT energy (eV)  seconds")
+    answer = ask(prepared, place, chosen, steps=steps, max_calls=max_calls, start=begin, listener=_printer(sys.stdout))
+    print(f"{prepared.run}: {chosen}: {answer.outcome} after {answer.calls} single points")
+    for name, value in answer.numbers.items():
+        print(f"  {name}  {value}")
+    print(f"Written to {place}: reference.json, reference.extxyz")
+    if not answer.converged:
+        raise typer.Exit(NOT_CONVERGED)
+
+
+def _printer(stream: TextIO) -> Callable[[Label], None]:
+    """Writes a line for each single point to ``stream``: optimizers' own output is kept from the terminal."""
+    from al_workflows.structures import max_force
+
+    def tell(label: Label) -> None:
+        number = int(label.key.rpartition("/")[2]) + 1
+        if label.energy is None or label.forces is None:
+            text = f"{number:12d}  {label.status.value}: {label.cause}"
+        else:
+            fmax = max_force(label.atoms, label.forces)
+            text = f"{number:12d}  {fmax:15.4f}  {label.energy:15.4f}  {label.seconds:7.1f}"
+        print(text, file=stream, flush=True)
+
+    return tell
