@@ -98,10 +98,12 @@ class GaussianProcessSpec(Strict):
     )
     members: int = Field(8, ge=1, le=200, description="samples of the posterior; 1 gives the mean and no uncertainty")
     sigma_forces: PositiveFloat = Field(
-        0.01, description="noise of the labels' forces that is allowed, eV/Å; a fifth where they vanish"
+        0.01,
+        description="noise of the labels' forces that is expected, eV/Å; a fifth where they vanish; up to 2.2 times as "
+        "much, and of energies, where the labels themselves say so",
     )
     sigma_energy: PositiveFloat = Field(
-        0.003, description="noise of the labels' energies that is allowed, eV; a fifth where the forces vanish"
+        0.003, description="noise of the labels' energies that is expected, eV; a fifth where the forces vanish"
     )
     prior: PriorSpec = MorsePriorSpec()
 

@@ -12,6 +12,7 @@ from typing import Any
 import ase.io
 import numpy as np
 from ase import Atoms
+from ase.calculators.calculator import CalculationFailed
 from ase.calculators.singlepoint import SinglePointCalculator
 
 from al_workflows.benchmark.choices import named
@@ -19,7 +20,7 @@ from al_workflows.benchmark.neb_peers import PATH_PEERS, path_by_peer
 from al_workflows.benchmark.parent import Outcome
 from al_workflows.benchmark.peers import PEERS, relax_by_peer
 from al_workflows.dft.calculator import SinglePoints
-from al_workflows.errors import InputError
+from al_workflows.errors import AlWorkflowsError, InputError
 from al_workflows.files import write_atomically
 from al_workflows.path_result import HEIGHT, HEIGHT_BACK, REACTION
 from al_workflows.preflight import PreparedRun
@@ -95,22 +96,33 @@ def ask(
 
     Raises
     ------
-    CalculationFailed
-        A single point failed; the message names its cause.
+    AlWorkflowsError
+        A single point of a band or of dynamics failed; the message names its cause. (A relaxation says so itself.)
     """
     points = SinglePoints(prepared.spec.dft, directory / POINTS, listener)
-    match prepared.spec.simulation:
-        case RelaxationSpec(fmax=fmax):
-            answer = _relax(prepared, points, method, fmax, max_calls)
-        case NebSpec():
-            answer = _band(prepared, points, method, max_calls)
-        case MdSpec() as spec:
-            answer = _dynamics(spec, start or prepared.start, prepared.spec.seed, points, method, steps)
-        case other:
-            raise InputError(f"runs of kind {other.kind} have no answer by plain DFT here")
+    try:
+        answer = _answer(prepared, points, method, steps, max_calls, start)
+    except CalculationFailed as error:
+        raise AlWorkflowsError(
+            f"{error} (in {directory / POINTS}); mend the cause, remove its label.json and run the command again"
+        ) from error
     write_atomically(directory / FRAMES_FILE, _extxyz(points.labels))
     write_atomically(directory / SUMMARY_FILE, json.dumps(answer.summary(), indent=2) + "\n")
     return answer
+
+
+def _answer(
+    prepared: PreparedRun, points: SinglePoints, method: str, steps: int, max_calls: int, start: Atoms | None
+) -> DirectAnswer:
+    match prepared.spec.simulation:
+        case RelaxationSpec(fmax=fmax):
+            return _relax(prepared, points, method, fmax, max_calls)
+        case NebSpec():
+            return _band(prepared, points, method, max_calls)
+        case MdSpec() as spec:
+            return _dynamics(spec, start or prepared.start, prepared.spec.seed, points, method, steps)
+        case other:
+            raise InputError(f"runs of kind {other.kind} have no answer by plain DFT here")
 
 
 def _relax(prepared: PreparedRun, points: SinglePoints, method: str, fmax: float, max_calls: int) -> DirectAnswer:

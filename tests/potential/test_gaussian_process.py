@@ -14,7 +14,16 @@ from ase.optimize import BFGS
 from al_workflows.errors import TrainingError
 from al_workflows.potential import Image, dump, load, train_potential
 from al_workflows.potential.gaussian_process import training
-from al_workflows.potential.gaussian_process.evidence import InColumns, InRows, Regression, Widths, choose_amplitude
+from al_workflows.potential.gaussian_process.evidence import (
+    LN_NOISE_MOST,
+    LN_NOISE_STEP,
+    InColumns,
+    InRows,
+    Regression,
+    Scales,
+    Widths,
+    choose_scales,
+)
 from al_workflows.potential.gaussian_process.features import FourierFeatures
 from al_workflows.potential.gaussian_process.model import GaussianProcess
 from al_workflows.potential.links import Links
@@ -23,11 +32,13 @@ from al_workflows.spec import GaussianProcessSpec
 from tests.potential.structures import STRUCTURES, emt_image, emt_images, made_up, rattled, slab, three_metals
 
 
-def regression(n_rows: int, n_columns: int, amplitude: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
-    """Rows, and values that weights of ``amplitude`` give with unit noise."""
+def regression(
+    n_rows: int, n_columns: int, amplitude: float = 1.0, noise: float = 1.0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rows, and values that weights of ``amplitude`` give with ``noise`` in units of what is expected."""
     rng = np.random.default_rng(0)
     rows = rng.normal(size=(n_rows, n_columns))
-    return rows, rows @ rng.normal(0.0, amplitude, n_columns) + rng.normal(size=n_rows)
+    return rows, rows @ rng.normal(0.0, amplitude, n_columns) + noise * rng.normal(size=n_rows)
 
 
 def in_columns(rows: np.ndarray, values: np.ndarray, widths: Widths) -> InColumns:
@@ -48,36 +59,51 @@ def test_features_are_those_of_a_squared_exponential_kernel() -> None:
     np.testing.assert_allclose(values @ values.T / 4.0, np.exp(-squares / 8.0), atol=0.03)
 
 
+@pytest.mark.parametrize("scales", [Scales(0.7), Scales(0.7, 0.5)])
 @pytest.mark.parametrize("shape", [(20, 50), (50, 20)])
-def test_both_spaces_give_one_answer(shape: tuple[int, int]) -> None:
+def test_both_spaces_give_one_answer(shape: tuple[int, int], scales: Scales) -> None:
     rows, values = regression(*shape)
     widths = Widths(shape[1] - 2, np.array([0.5, 2.0]))
     scale = np.array([np.exp(0.7)] * (shape[1] - 2) + [0.5, 2.0])
     one, other = InRows(rows, values, widths), in_columns(rows, values, widths)
-    assert one.cost(0.7) == pytest.approx(other.cost(0.7))
-    exact = np.linalg.solve(rows.T @ rows + np.diag(scale**-2), rows.T @ values)
+    covariance = (rows * scale**2) @ rows.T + np.exp(2 * scales.ln_noise) * np.eye(len(rows))
+    minus_ln_evidence = 0.5 * (values @ np.linalg.solve(covariance, values) + np.linalg.slogdet(covariance)[1])
+    assert one.cost(scales) == pytest.approx(minus_ln_evidence)
+    assert other.cost(scales) == pytest.approx(minus_ln_evidence)
+    exact = np.linalg.solve(rows.T @ rows + np.diag(scale**-2) * np.exp(2 * scales.ln_noise), rows.T @ values)
     for regressed in (one, other):
-        mean, samples = regressed.solve(0.7, 0, np.random.default_rng(0))
+        mean, samples = regressed.solve(scales, 0, np.random.default_rng(0))
         np.testing.assert_allclose(mean, exact, atol=1e-9)
         assert samples.shape == (0, shape[1])
 
 
+@pytest.mark.parametrize("ln_noise", [0.0, 0.5])
 @pytest.mark.parametrize("make", [InRows, in_columns])
-def test_samples_have_the_covariance_of_the_posterior(make: type[InRows]) -> None:
+def test_samples_have_the_covariance_of_the_posterior(make: type[InRows], ln_noise: float) -> None:
     rows, values = regression(4, 3)
     regressed: Regression = make(rows, values, Widths(1, np.array([2.0, 0.5])))
-    mean, samples = regressed.solve(0.3, 40_000, np.random.default_rng(0))
-    np.testing.assert_allclose(samples.mean(axis=0), mean, atol=0.02)
+    mean, samples = regressed.solve(Scales(0.3, ln_noise), 40_000, np.random.default_rng(0))
+    np.testing.assert_allclose(samples.mean(axis=0), mean, atol=0.03)
     scale = np.array([np.exp(0.3), 2.0, 0.5])
-    covariance = np.linalg.inv(rows.T @ rows + np.diag(scale**-2))
-    np.testing.assert_allclose(np.cov(samples.T), covariance, atol=0.02)
+    covariance = np.linalg.inv(rows.T @ rows * np.exp(-2 * ln_noise) + np.diag(scale**-2))
+    np.testing.assert_allclose(np.cov(samples.T), covariance, atol=0.05)
 
 
 @pytest.mark.parametrize("ln_amplitude", [0.0, 1.0, 2.0])
 def test_evidence_finds_the_amplitude(ln_amplitude: float) -> None:
     rows, values = regression(200, 100, float(np.exp(ln_amplitude)))
-    regressed = InRows(rows, values, Widths(100, np.zeros(0)))
-    assert choose_amplitude(regressed) == pytest.approx(ln_amplitude, abs=0.2)
+    found = choose_scales(InRows(rows, values, Widths(100, np.zeros(0))))
+    assert found.ln_amplitude == pytest.approx(ln_amplitude, abs=0.2)
+    assert found.ln_noise == 0.0
+
+
+@pytest.mark.parametrize("noise", [0.3, 1.0, 1.5, 2.0, 6.0])
+@pytest.mark.parametrize("make", [InRows, in_columns])
+def test_evidence_finds_more_noise_than_expected_but_never_less(make: type[InRows], noise: float) -> None:
+    """Labels that do not quite fit any function must not be paid for with a wild one."""
+    rows, values = regression(200, 100, noise=noise)
+    found = choose_scales(make(rows, values, Widths(100, np.zeros(0))))
+    assert found.ln_noise == pytest.approx(np.clip(np.log(noise), 0.0, LN_NOISE_MOST), abs=LN_NOISE_STEP)
 
 
 @pytest.mark.parametrize("name", STRUCTURES)
@@ -138,13 +164,13 @@ def test_many_images_are_summed_up(monkeypatch: pytest.MonkeyPatch) -> None:
     features = FourierFeatures.draw(2, data.descriptor.n_features, SPEC.features, 6.0, np.random.default_rng(1))
     monkeypatch.setattr(training, "EVIDENCE_RESIDUALS", 100)
     monkeypatch.setattr(training, "BATCH", 60)
-    summed, ln_amplitude = training._regression(data, features, SPEC)
+    summed, scales = training._regression(data, features, SPEC)
     assert isinstance(summed, InColumns)
     parts = list(training._parts(data, features, SPEC))
     rows, values = training._joined(parts)
     at_once = InRows(rows, values, summed._widths)
-    assert summed.cost(ln_amplitude) == pytest.approx(at_once.cost(ln_amplitude))
-    means = [one.solve(ln_amplitude, 0, np.random.default_rng(0))[0] for one in (summed, at_once)]
+    assert summed.cost(scales) == pytest.approx(at_once.cost(scales))
+    means = [one.solve(scales, 0, np.random.default_rng(0))[0] for one in (summed, at_once)]
     np.testing.assert_allclose(rows @ means[0], rows @ means[1], atol=1e-4)
 
 

@@ -1,8 +1,11 @@
-"""Bayesian linear regression: amplitude by evidence, weights and samples of them from their posterior.
+"""Bayesian linear regression: amplitude and noise by evidence, weights and samples of them from their posterior.
 
-y = A w + ε with ε ~ N(0, 1); the weights of the features' columns are N(0, s²), s a common amplitude, and those of the
+y = A w + ε with ε ~ N(0, ν²); the weights of the features' columns are N(0, s²), s a common amplitude, and those of the
 others have fixed widths. With fewer rows than columns everything happens in the space of the rows, else in that of the
 columns, where AᵀA is summed up image by image. MacKay, Neural Comput. 4, 415 (1992), for the evidence.
+
+Rows and values come in units of the noise that is expected, so that ν is 1 unless the data say more: forces of
+plane-wave DFT do not quite belong to its energies, and who takes them for exact learns a wild function.
 """
 
 from __future__ import annotations
@@ -21,6 +24,16 @@ from al_workflows.records import FloatArray
 #: ln amplitude before any data (mean, standard deviation), and the limits of the search
 LN_AMPLITUDE, LN_AMPLITUDE_WIDTH = -1.5, 1.5
 LIMITS = (-7.0, 3.0)
+#: ln of the noise in units of what is expected: how far beyond 0 before any data, steps of the search, and its limit
+LN_NOISE_WIDTH, LN_NOISE_STEP, LN_NOISE_MOST = 0.3, 0.4, 0.8
+
+
+@dataclass(frozen=True)
+class Scales:
+    """What the evidence decides: ln of the weights' amplitude, and of the noise in units of what is expected."""
+
+    ln_amplitude: float
+    ln_noise: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,11 +56,11 @@ class Widths:
 class Regression(Protocol):
     """The two spaces in which the same regression can be solved."""
 
-    def cost(self, ln_amplitude: float) -> float:
+    def cost(self, scales: Scales) -> float:
         """−ln evidence, up to a constant."""
         ...
 
-    def solve(self, ln_amplitude: float, count: int, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
+    def solve(self, scales: Scales, count: int, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
         """Mean [columns] and ``count`` samples [count, columns] of the weights."""
         ...
 
@@ -61,25 +74,26 @@ class InRows:
         self._of_features = dsyrk(1.0, rows[:, : widths.n_features].T, trans=1, lower=1)
         self._of_others = dsyrk(1.0, (rows[:, widths.n_features :] * widths.others).T, trans=1, lower=1)
 
-    def _factor(self, ln_amplitude: float) -> FloatArray:
-        matrix = self._of_features * math.exp(2.0 * ln_amplitude)
-        matrix += self._of_others
+    def _factor(self, scales: Scales) -> FloatArray:
+        matrix = self._of_features * math.exp(2.0 * (scales.ln_amplitude - scales.ln_noise))
+        matrix += self._of_others * math.exp(-2.0 * scales.ln_noise)
         return _factor_of(matrix)
 
-    def cost(self, ln_amplitude: float) -> float:
+    def cost(self, scales: Scales) -> float:
         """See :class:`Regression`."""
-        factor = self._factor(ln_amplitude)
+        factor = self._factor(scales)
         white = solve_triangular(factor, self._values, lower=True, check_finite=False)
-        return 0.5 * float(white @ white) + float(np.log(np.diag(factor)).sum())
+        misfit = 0.5 * float(white @ white) * math.exp(-2.0 * scales.ln_noise)
+        return misfit + float(np.log(np.diag(factor)).sum()) + scales.ln_noise * len(self._values)
 
-    def solve(self, ln_amplitude: float, count: int, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
+    def solve(self, scales: Scales, count: int, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
         """See :class:`Regression`; samples by Matheron's rule: a draw of the prior, corrected by what it misses."""
-        factor, scale = self._factor(ln_amplitude), self._widths.at(ln_amplitude)
-        draws = scale * rng.normal(size=(count, self._rows.shape[1]))
-        seen = draws @ self._rows.T + rng.normal(size=(count, len(self._rows)))  # [count, n]
+        factor, widths, noise = self._factor(scales), self._widths.at(scales.ln_amplitude), math.exp(scales.ln_noise)
+        draws = widths * rng.normal(size=(count, self._rows.shape[1]))
+        seen = draws @ self._rows.T + noise * rng.normal(size=(count, len(self._rows)))  # [count, n]
         missing = np.concatenate([self._values[None], self._values - seen])
-        across = cho_solve((factor, True), missing.T, check_finite=False).T
-        moves = scale**2 * (across @ self._rows)
+        across = cho_solve((factor, True), missing.T / noise**2, check_finite=False).T
+        moves = widths**2 * (across @ self._rows)
         return moves[0], draws + moves[1:]
 
 
@@ -89,34 +103,38 @@ class InColumns:
     def __init__(self, widths: Widths) -> None:
         self._widths = widths
         self._square = np.zeros((widths.columns, widths.columns), order="F")  # its lower triangle
-        self._projection, self._total = np.zeros(widths.columns), 0.0
+        self._projection, self._total, self._count = np.zeros(widths.columns), 0.0, 0
 
     def add(self, rows: FloatArray, values: FloatArray) -> None:
         """Add ``rows`` [n, columns] and ``values`` [n], each in units of its noise."""
         self._square = dsyrk(1.0, rows.T, beta=1.0, c=self._square, lower=1, overwrite_c=1)
         self._projection += rows.T @ values
         self._total += float(values @ values)
+        self._count += len(values)
 
     def _factor(self, scale: FloatArray) -> FloatArray:
         matrix = self._square * scale
         matrix *= scale[:, None]
         return _factor_of(matrix)
 
-    def cost(self, ln_amplitude: float) -> float:
+    def cost(self, scales: Scales) -> float:
         """See :class:`Regression`."""
-        scale = self._widths.at(ln_amplitude)
+        noise = math.exp(scales.ln_noise)
+        scale = self._widths.at(scales.ln_amplitude) / noise
         factor = self._factor(scale)
         white = solve_triangular(factor, scale * self._projection, lower=True, check_finite=False)
-        return 0.5 * (self._total - float(white @ white)) + float(np.log(np.diag(factor)).sum())
+        misfit = 0.5 * (self._total - float(white @ white)) / noise**2
+        return misfit + float(np.log(np.diag(factor)).sum()) + scales.ln_noise * self._count
 
-    def solve(self, ln_amplitude: float, count: int, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
+    def solve(self, scales: Scales, count: int, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
         """See :class:`Regression`."""
-        scale = self._widths.at(ln_amplitude)
+        noise = math.exp(scales.ln_noise)
+        scale = self._widths.at(scales.ln_amplitude) / noise
         factor = self._factor(scale)
         mean = scale * cho_solve((factor, True), scale * self._projection, check_finite=False)
         draws = rng.normal(size=(len(scale), count))
         spread = solve_triangular(factor, draws, lower=True, trans=1, check_finite=False).T
-        return mean, mean + scale * spread
+        return mean, mean + scale * noise * spread
 
 
 def _factor_of(covariance: FloatArray) -> FloatArray:
@@ -125,10 +143,33 @@ def _factor_of(covariance: FloatArray) -> FloatArray:
     return np.asarray(cholesky(covariance, lower=True, overwrite_a=True, check_finite=False))
 
 
-def choose_amplitude(regression: Regression) -> float:
-    """ln of the amplitude that makes the data most probable."""
+def choose_scales(regression: Regression) -> Scales:
+    """The amplitude and the noise that make the data most probable.
 
-    def cost(ln_amplitude: float) -> float:
-        return regression.cost(ln_amplitude) + 0.5 * ((ln_amplitude - LN_AMPLITUDE) / LN_AMPLITUDE_WIDTH) ** 2
+    The noise is raised in steps from what is expected, as long as that helps: an amplitude of its own for each.
+    """
+    best, cost = _best_amplitude(regression, 0.0)
+    # mostly the noise is as expected, which one evaluation tells
+    while best.ln_noise < LN_NOISE_MOST:
+        louder = best.ln_noise + LN_NOISE_STEP
+        if _cost(regression, Scales(best.ln_amplitude, louder)) >= cost:
+            break
+        best, cost = _best_amplitude(regression, louder)
+    return best
 
-    return float(minimize_scalar(cost, bounds=LIMITS, method="bounded", options={"xatol": 0.1}).x)
+
+def _best_amplitude(regression: Regression, ln_noise: float) -> tuple[Scales, float]:
+    found = minimize_scalar(
+        lambda ln_amplitude: _cost(regression, Scales(ln_amplitude, ln_noise)),
+        bounds=LIMITS,
+        method="bounded",
+        options={"xatol": 0.1},
+    )
+    return Scales(float(found.x), ln_noise), float(found.fun)
+
+
+def _cost(regression: Regression, scales: Scales) -> float:
+    """−ln of evidence times what is thought of the scales before any data."""
+    amplitude = (scales.ln_amplitude - LN_AMPLITUDE) / LN_AMPLITUDE_WIDTH
+    noise = scales.ln_noise / LN_NOISE_WIDTH
+    return regression.cost(scales) + 0.5 * (amplitude**2 + noise**2)

@@ -17,8 +17,9 @@ from al_workflows.potential.gaussian_process.evidence import (
     InColumns,
     InRows,
     Regression,
+    Scales,
     Widths,
-    choose_amplitude,
+    choose_scales,
 )
 from al_workflows.potential.gaussian_process.features import FourierFeatures
 from al_workflows.potential.gaussian_process.model import GaussianProcess
@@ -34,7 +35,7 @@ OFFSET = 10.0
 #: eV/Å: a structure whose largest force on a free atom is this may be fitted to the noise in full, and one without
 #: forces to a share of it only: a stationary point has to be known as well as its forces are asked for
 NOISY_FORCE, QUIET = 1.0, 0.2
-#: the amplitude is chosen on the latest images, up to this many residuals: they are where the run is
+#: amplitude and noise are chosen on the latest images, up to this many residuals: they are where the run is
 EVIDENCE_RESIDUALS = 600
 #: rows that are summed up at once where there are more than weights: enough for the product to pay
 BATCH = 512
@@ -59,9 +60,9 @@ def train_gaussian_process(
     n_species, n_inputs = len(data.elements), data.descriptor.n_features
     length = spec.length_scale * math.sqrt(n_inputs)
     features = FourierFeatures.draw(n_species, n_inputs, spec.features, length, feature_rng)
-    regression, ln_amplitude = _regression(data, features, spec)
+    regression, scales = _regression(data, features, spec)
     count = 0 if spec.members == 1 else spec.members
-    found, samples = regression.solve(ln_amplitude, count, sample_rng)
+    found, samples = regression.solve(scales, count, sample_rng)
     mean = _process(features, found[None])
     metrics = _metrics(data, mean, spec)
     if spec.members == 1:
@@ -74,20 +75,20 @@ def _process(features: FourierFeatures, members: FloatArray) -> GaussianProcess:
     return GaussianProcess(features, np.ascontiguousarray(members[:, :split]), members[:, split:])
 
 
-def _regression(data: Prepared, features: FourierFeatures, spec: GaussianProcessSpec) -> tuple[Regression, float]:
-    """The regression on all images in the smaller of the two spaces; ln of the amplitude, by the latest images."""
+def _regression(data: Prepared, features: FourierFeatures, spec: GaussianProcessSpec) -> tuple[Regression, Scales]:
+    """The regression on all images in the smaller of the two spaces; amplitude and noise by the latest images."""
     widths = Widths(features.n_species * features.count, np.full(features.n_species, OFFSET))
     parts: Iterator[Part] = _parts(data, features, spec)
     latest = next(batched(parts, EVIDENCE_RESIDUALS))
     few = sum(len(part.values) for part in latest) <= widths.columns
     by_latest: Regression = InRows(*_joined(latest), widths) if few else _in_columns([latest], widths)
-    ln_amplitude = choose_amplitude(by_latest)
+    scales = choose_scales(by_latest)
     if len(latest) == len(data.samples):
-        return by_latest, ln_amplitude
+        return by_latest, scales
     parts = itertools.chain(latest, parts)
     if sum(force.size + 1 for force in data.forces) <= widths.columns:
-        return InRows(*_joined(list(parts)), widths), ln_amplitude
-    return _in_columns(batched(parts, BATCH), widths), ln_amplitude
+        return InRows(*_joined(list(parts)), widths), scales
+    return _in_columns(batched(parts, BATCH), widths), scales
 
 
 def _in_columns(batches: Iterable[Sequence[Part]], widths: Widths) -> InColumns:
