@@ -21,7 +21,7 @@ class RunHistory:
     query passed over) are by cycle and may be empty. ``state`` is the verdict's kind or what the run is doing,
     ``remark`` a sentence beside it; ``created`` is UTC in words; ``versions`` are those of the run's start, and empty
     where they were not kept; ``final`` is where a path ends, None for any other simulation. ``reference`` are frames of
-    other dynamics, e.g. by DFT, to show beside the run's.
+    other dynamics, or the images of another band with their energies, e.g. by DFT, to show beside the run's.
     """
 
     run: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from matplotlib.figure import Figure
 
 from al_workflows.analysis.metrics import barrier_errors
@@ -19,7 +20,10 @@ LONGER = 1.2
 
 
 def band_energies(history: RunHistory, style: Style = LIGHT) -> Figure | None:
-    """Energy along the model's band by cycle, with DFT's energies of the images that were asked for."""
+    """Energy along the model's band by cycle, with DFT's energies of the images that were asked for.
+
+    Another band, where the history has one as its reference, is shown above its own initial end.
+    """
     bands = history.bands
     if not bands:
         return None
@@ -49,6 +53,11 @@ def band_energies(history: RunHistory, style: Style = LIGHT) -> Figure | None:
                 zorder=3,
             )
             named = True
+    if history.reference:
+        energies = np.array([image.get_potential_energy() for image in history.reference])
+        places = path_lengths(np.array([image.positions for image in history.reference]))
+        axes.plot(places, energies - energies[0], "s", color="none", mec=style.red, mew=1.4, ms=8, label="reference")
+        named = True
     low, high = float(min(last.energies)) - zero, float(max(last.energies)) - zero
     height = max(high - low, 0.05)
     length = float(path_lengths(last.positions)[-1])

@@ -1,4 +1,4 @@
-"""Frames of other dynamics, e.g. by DFT, for a run's figures to be held against."""
+"""Other dynamics or another band, e.g. by DFT, for a run's figures to be held against."""
 
 from __future__ import annotations
 
@@ -19,11 +19,14 @@ def with_reference(history: RunHistory, path: Path) -> RunHistory:
     Raises
     ------
     InputError
-        The run is none of dynamics, the file cannot be read, or its structures are not the run's.
+        The run is neither of dynamics nor of a path, the file cannot be read, its structures are not the run's, or
+        those of a band have no energies.
     """
     kind = history.spec.simulation.kind
-    if kind != "md":
-        raise InputError(f"run {history.run} is of kind {kind}, but a reference is for dynamics (md); leave it out")
+    if kind not in ("md", "neb"):
+        raise InputError(
+            f"run {history.run} is of kind {kind}, but a reference is for dynamics (md) or a path (neb); leave it out"
+        )
     try:
         frames = ase.io.read(path, index=":")
     except (OSError, ValueError, UnknownFileTypeError) as error:
@@ -41,4 +44,6 @@ def with_reference(history: RunHistory, path: Path) -> RunHistory:
                 f"have atoms and cell of the run, {history.start.symbols} in "
                 f"{history.start.cell.array.round(3).tolist()}"
             )
+        if kind == "neb" and (atoms.calc is None or atoms.calc.get_property("energy", atoms, False) is None):
+            raise InputError(f"{path}: frame {number} has no energy, but each image of a band must have one")
     return replace(history, reference=tuple(frames))

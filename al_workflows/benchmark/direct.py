@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from al_workflows.preflight import PreparedRun
 from al_workflows.records import Label, StopReason
 from al_workflows.simulations.dynamics import STEPS_DONE, TEMPERATURE, Dynamics
 from al_workflows.spec import MdSpec, NebSpec, RelaxationSpec
+from al_workflows.structures import structure_key
 
 #: names of the method for each kind of run, the default first
 METHODS = {
@@ -34,18 +35,19 @@ METHODS = {
     "neb": tuple(PATH_PEERS),
     "md": ("dynamics",),
 }
-POINTS, FRAMES_FILE, SUMMARY_FILE = "points", "reference.extxyz", "reference.json"
+POINTS, FRAMES_FILE, BAND_FILE, SUMMARY_FILE = "points", "reference.extxyz", "band.extxyz", "reference.json"
 
 
 @dataclass(frozen=True)
 class DirectAnswer:
-    """What plain DFT says: whether the method ended as asked, its single points, and its numbers by name."""
+    """Whether the method ended as asked, its single points, its numbers by name; of a path its images."""
 
     method: str
     converged: bool
     outcome: str
     calls: int
     numbers: dict[str, Any]
+    band: tuple[Atoms, ...] = ()
 
     def summary(self) -> dict[str, Any]:
         """The content of ``reference.json``."""
@@ -81,7 +83,8 @@ def ask(
     """Answer ``prepared`` by ``method``; its single points go below ``directory`` and are not computed twice.
 
     Whatever was interrupted goes on where it stopped, as the method asks for the same geometries again. Writes
-    ``reference.json`` and ``reference.extxyz``: all single points, of dynamics the frames in their order.
+    ``reference.json``, ``reference.extxyz`` (all single points, of dynamics the frames in their order), and of a path
+    ``band.extxyz``.
 
     Parameters
     ----------
@@ -106,7 +109,10 @@ def ask(
         raise AlWorkflowsError(
             f"{error} (in {directory / POINTS}); mend the cause, remove its label.json and run the command again"
         ) from error
+    known = {structure_key(label.atoms): label for label in points.labels}
     write_atomically(directory / FRAMES_FILE, _extxyz(points.labels))
+    if answer.band:
+        write_atomically(directory / BAND_FILE, _extxyz([known[structure_key(image)] for image in answer.band]))
     write_atomically(directory / SUMMARY_FILE, json.dumps(answer.summary(), indent=2) + "\n")
     return answer
 
@@ -145,7 +151,9 @@ def _band(prepared: PreparedRun, points: SinglePoints, method: str, max_calls: i
         first, top, last = path.energies[0], path.energies.max(), path.energies[-1]
         numbers = {HEIGHT: top - first, HEIGHT_BACK: top - last, REACTION: last - first}
         numbers |= {"band_energies_eV": path.energies.tolist()}
-    return DirectAnswer(method, path.outcome is Outcome.CONVERGED, path.outcome.value, path.counted.calls, numbers)
+    return DirectAnswer(
+        method, path.outcome is Outcome.CONVERGED, path.outcome.value, path.counted.calls, numbers, path.images
+    )
 
 
 def _dynamics(spec: MdSpec, start: Atoms, seed: int, points: SinglePoints, method: str, steps: int) -> DirectAnswer:
@@ -158,7 +166,7 @@ def _dynamics(spec: MdSpec, start: Atoms, seed: int, points: SinglePoints, metho
     return DirectAnswer(method, whole, pool.stop_detail, len(points.labels), numbers)
 
 
-def _extxyz(labels: tuple[Label, ...]) -> str:
+def _extxyz(labels: Sequence[Label]) -> str:
     images = []
     for label in labels:
         if label.ok:

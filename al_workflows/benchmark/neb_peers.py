@@ -39,12 +39,13 @@ TRUTH = PathPeer("truth", "BFGS", images=7, end_fmax=0.005, band_fmax=0.01)
 
 @dataclass(frozen=True, eq=False)
 class DirectPath:
-    """A path on the parent: ``energies`` (eV, [F]) along its band, None where it ended before; ``seconds`` CPU time."""
+    """A path on the parent: ``energies`` (eV, [F]) of its ``images``, None where it ended before; CPU ``seconds``."""
 
     counted: Counting
     outcome: Outcome
     energies: FloatArray | None
     seconds: float
+    images: tuple[Atoms, ...] = ()
 
 
 @single_threaded
@@ -55,7 +56,7 @@ def path_by_peer(
     counted, began = Counting(parent, ends[0], max_calls=max_calls), time.process_time()
     optimizer = getattr(ase.optimize, peer.optimizer)
     relaxed = [end.copy() for end in ends]
-    energies, converged = None, True
+    energies, converged, images = None, True, list[Atoms]()
     try:
         for end in relaxed:
             end.calc = counted
@@ -71,4 +72,5 @@ def path_by_peer(
         outcome = Outcome.CONVERGED if converged else Outcome.ENDED
     except Stop as stop:
         outcome = stop.outcome
-    return DirectPath(counted, outcome, energies, time.process_time() - began)
+    seconds = time.process_time() - began
+    return DirectPath(counted, outcome, energies, seconds, () if energies is None else tuple(images))

@@ -38,7 +38,7 @@ def report(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Of dynamics: frames of others, as by DFT, for the radial distribution.",
+            help="Of dynamics: frames of others, as by DFT, for the radial distribution; of a path: another band.",
             show_default=False,
         ),
     ] = None,

@@ -41,7 +41,8 @@ def reference(
 ) -> None:
     """Put a run's question straight to DFT, every single point counted: what the run is to be compared with.
 
-    Writes reference.json and reference.extxyz. After an interruption the same command goes on where it stopped.
+    Writes reference.json, reference.extxyz and of a path band.extxyz. After an interruption the same command goes
+    on where it stopped.
     Exit code 0: the method ended as asked; 1: it did not.
     """
     from al_workflows.benchmark.direct import ask, method_of
@@ -57,7 +58,7 @@ def reference(
     print(f"{prepared.run}: {chosen}: {answer.outcome} after {answer.calls} single points")
     for name, value in answer.numbers.items():
         print(f"  {name}  {value}")
-    print(f"Written to {place}: reference.json, reference.extxyz")
+    print(f"Written to {place}: reference.json, reference.extxyz{', band.extxyz' if answer.band else ''}")
     if not answer.converged:
         raise typer.Exit(NOT_CONVERGED)
 

@@ -7,14 +7,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ase.calculators.emt import EMT
+from ase.io import write
 
 from al_workflows import offline
 from al_workflows.analysis.figures_band import band_energies, barrier_error
 from al_workflows.analysis.gallery import BAND_GALLERY, gallery_of
 from al_workflows.analysis.metrics import barrier_errors
+from al_workflows.analysis.reference import with_reference
 from al_workflows.analysis.report import page, write_report
 from al_workflows.analysis.style import LIGHT
 from al_workflows.dft.single_point import single_point_in_process
+from al_workflows.errors import InputError
 from al_workflows.history import RunHistory
 from al_workflows.run_directory import read_run_directory
 from tests.bands import hop, neb_spec
@@ -53,6 +56,23 @@ def test_the_barriers_error_falls_to_the_tolerance(history: RunHistory) -> None:
     figure = barrier_error(history)
     assert figure is not None
     assert np.asarray(figure.axes[0].lines[0].get_xdata()).tolist() == [error.images for error in errors]
+
+
+def test_another_band_is_drawn_over_it(history: RunHistory, tmp_path: Path) -> None:
+    images = [history.bands[max(history.bands)].frame(index) for index in range(7)]
+    write(tmp_path / "bare.extxyz", images)
+    with pytest.raises(InputError, match="frame 0 has no energy"):
+        with_reference(history, tmp_path / "bare.extxyz")
+    for image in images:
+        image.calc = EMT()
+        image.get_potential_energy()
+    write(tmp_path / "band.extxyz", images)
+    figure = band_energies(with_reference(history, tmp_path / "band.extxyz"))
+    assert figure is not None
+    drawn = next(line for line in figure.axes[0].lines if line.get_label() == "reference")
+    assert drawn.get_ydata()[0] == 0.0
+    assert history.verdict is not None
+    assert max(drawn.get_ydata()) == pytest.approx(history.verdict.evidence["barrier_eV"], abs=0.01)
 
 
 def test_a_path_without_records_has_no_figures() -> None:
