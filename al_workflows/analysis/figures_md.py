@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from al_workflows.analysis.style import LIGHT, Style, legend, new_axes, whole_numbers
-from al_workflows.analysis.trajectory import TOTAL, mean_square_displacement, of_frames, of_pool
+from al_workflows.analysis.trajectory import TOTAL, Radial, mean_square_displacement, of_frames, of_pool
 from al_workflows.force_errors import ALL, ForceErrors
 from al_workflows.history import RunHistory
 from al_workflows.md_spec import MdSpec
@@ -15,6 +15,8 @@ from al_workflows.simulations.dynamics import FRAME_INTERVAL
 
 #: eV/Å: what a logarithmic axis shows of a force error that is smaller
 FLOOR = 1e-4
+#: of fewer frames a radial distribution is a comb
+ENOUGH_FRAMES = 20
 
 
 def force_errors(history: RunHistory, style: Style = LIGHT) -> Figure | None:
@@ -74,11 +76,20 @@ def energies(history: RunHistory, style: Style = LIGHT) -> Figure | None:
 
 
 def radial(history: RunHistory, style: Style = LIGHT) -> Figure | None:
-    """Radial distribution functions of the last trajectory, total and by pair, with those of the reference if any."""
-    _, pool = _last(history)
+    """Radial distribution functions of the last trajectory, total and by pair.
+
+    Beside them those of its frames that DFT has answered for, where they are :data:`ENOUGH_FRAMES`, and of the
+    reference if there is one.
+    """
+    cycle, pool = _last(history)
     if pool is None:
         return None
-    found, other = of_pool(pool), of_frames(history.reference) if history.reference else None
+    found, others = of_pool(pool), list[tuple[str, str, Radial]]()
+    checked = [label.atoms for label in history.labels if label.ok and label.cycle == cycle]
+    if len(checked) >= ENOUGH_FRAMES:
+        others.append(("frames checked by DFT", "--", of_frames(checked)))
+    if history.reference:
+        others.append(("reference", ":", of_frames(history.reference)))
     figure, axes = new_axes(style, "distance (Å)", "g(r) relative to its peak")
     colours = [style.red, style.green, style.pink, style.yellow]
     shown = [(name, values) for name, values in found.values.items() if values.max() > 0]
@@ -86,10 +97,10 @@ def radial(history: RunHistory, style: Style = LIGHT) -> Figure | None:
         colour, width = (style.ink, 1.8) if name == TOTAL else (colours[(number - 1) % len(colours)], 1.2)
         # partial functions of one adsorbate are many times the total one
         axes.plot(found.distances, values / values.max() - 1.15 * number, "-", color=colour, lw=width, label=name)
-        if other is not None:
-            label = "reference" if number == 0 else None
+        for said, dashes, other in others:
             shifted = other.values[name] / values.max() - 1.15 * number
-            axes.plot(found.distances, shifted, ":", color=style.blue, lw=1.8, label=label)
+            label = said if number == 0 else None
+            axes.plot(found.distances, shifted, dashes, color=style.blue, lw=1.4, label=label)
     axes.set_xlim(1.0, found.distances[-1])
     axes.set_yticks([])
     legend(axes, style)

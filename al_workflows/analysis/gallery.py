@@ -138,7 +138,7 @@ MD_GALLERY = (
         "radial",
         "Radial distribution",
         "Of the last trajectory, total and by pair of elements, each relative to its highest peak and below the one "
-        "before.",
+        "before; dashed, of those of its frames that DFT has answered for, if they are many.",
         _NO_TRAJECTORY,
         figures_md.radial,
     ),

@@ -10,6 +10,7 @@ import pytest
 from ase.calculators.emt import EMT
 
 from al_workflows import offline
+from al_workflows.analysis import figures_md
 from al_workflows.analysis.figures_md import displacements, energies, force_errors, radial
 from al_workflows.analysis.gallery import GALLERY, MD_GALLERY, Entry, gallery_of
 from al_workflows.analysis.reference import with_reference
@@ -100,6 +101,17 @@ def test_a_reference_is_drawn_over_it(history: RunHistory, tmp_path: Path) -> No
         with_reference(history, tmp_path / "missing.traj")
     with pytest.raises(InputError, match="is of kind relaxation"):
         with_reference(RunHistory("run", run_spec(), slab()), path)
+
+
+def test_frames_that_dft_answered_for_have_a_radial_distribution_if_they_are_many(
+    history: RunHistory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = radial(history)
+    monkeypatch.setattr(figures_md, "ENOUGH_FRAMES", 1)
+    figure = radial(history)
+    assert plain is not None
+    assert figure is not None
+    assert len(figure.axes[0].lines) == 2 * len(plain.axes[0].lines)
 
 
 def test_a_relaxation_has_none_of_them() -> None:
