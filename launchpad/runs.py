@@ -91,6 +91,9 @@ def work_off(
             if status.state is RunState.FIZZLED and not status.fireworks.keys() & {"RUNNING", "READY"}:
                 cause = fizzled_cause(launchpad, run)
                 raise AlWorkflowsError(f"run {run} stopped: {cause}; mend the cause and run the command again")
+            if status.state in (RunState.PAUSED, RunState.CANCELLED):
+                verb = "resume" if status.state is RunState.PAUSED else "rerun"
+                raise AlWorkflowsError(f"run {run} is {status.state.lower()}; `alflow {verb} {run}` lets it go on")
             if crew.alive() == 0:
                 raise EnvironmentProblem(f"the workers of run {run} ended before it did; see {log}")
             time.sleep(POLL)
