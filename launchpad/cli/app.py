@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from launchpad.cli import benchmark, control, db, demo, doctor, files, keep, look, morse, runs
+from launchpad.cli import benchmark, control, db, demo, doctor, files, keep, look, morse, runs, worker
 from launchpad.cli.errors import CommandGroup, with_one_line_errors
 
 
@@ -62,6 +62,7 @@ app.command(epilog=_examples("alflow schema > alflow.schema.json"))(files.schema
 app.command(epilog=_examples("alflow doctor", "alflow doctor --directory /scratch/me/runs"))(doctor.doctor)
 app.add_typer(benchmark.app, name="benchmark")
 app.add_typer(db.app, name="db")
+app.add_typer(worker.app, name="worker")
 
 
 def _show_version(wanted: bool) -> None:
