@@ -275,11 +275,11 @@ def _give_back(launchpad: WorkerLaunchPad, source: Source, say: Callable[[str], 
     fw_id, launch_id, run, step = launchpad.under_way
     # a single point that had all the time there was counts as lost: it may never fit, and is given up in the end
     whole = launchpad.reason == "its time is up" and step == DFT and launchpad.taken == 1
-    document = connection_document(source, start_local=False)
     milliseconds = int(1000 * HASTE)
     hasty = {"serverSelectionTimeoutMS": milliseconds, "socketTimeoutMS": 2 * milliseconds}
-    document["mongoclient_kwargs"] = {**(document.get("mongoclient_kwargs") or {}), **hasty}
     try:
+        document = connection_document(source, start_local=False)
+        document["mongoclient_kwargs"] = {**(document.get("mongoclient_kwargs") or {}), **hasty}
         plain = LaunchPad.from_dict({"strm_lvl": "WARNING", **document})
         if not put_back(plain, run, {"launch_id": launch_id}, stopped=not whole):
             plain.rerun_fw(fw_id)  # its launch is noted as failed already
