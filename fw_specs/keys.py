@@ -20,11 +20,15 @@ TASKS = {
     DFT: "{{fw_specs.tasks.SinglePointTask}}",
     CHECK: "{{fw_specs.tasks.CheckTask}}",
 }
+#: the Firetask that ends a Morse fit
+FIT_TASK = "{{fw_specs.morse.FitMorseTask}}"
 
 #: collections
 RUNS, CYCLES, LABELS, MODELS, POOLS = "al_runs", "al_cycles", "al_labels", "al_models", "al_pools"
 #: accepted labels by content, and who is computing one
 POINTS = "al_points"
+#: lost launches, and leases on work that one process does at a time
+LOSSES, LEASES = "al_losses", "al_leases"
 #: GridFS bucket of weights and pools
 BLOBS = "al_blobs"
 

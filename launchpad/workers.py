@@ -10,11 +10,11 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import yaml
 from fireworks import LaunchPad
@@ -23,7 +23,7 @@ from fireworks.core.launchpad import WFLock
 from al_workflows.dft.losses import forgive
 from al_workflows.errors import EnvironmentProblem
 from fw_specs.keys import DFT, FIRST_CYCLE, RUN, STEP
-from fw_specs.repair import append_again, remove_orphans
+from fw_specs.repair import append_again, lacking_followers, refresh, remove_orphans, unrefreshed
 from launchpad.settings import Source, write_worker_config
 
 #: how the names of this machine's workers begin
@@ -78,7 +78,7 @@ def local_workers(launchpad: LaunchPad, source: Source, run: str, count: int, lo
     log
         The workers' output is appended to this file.
     """
-    name, rlaunch = _worker_name(os.getpid()), rlaunch_program()
+    name, rlaunch = process_name(os.getpid()), rlaunch_program()
     with tempfile.TemporaryDirectory(prefix="alflow-workers-") as scratch, log.open("ab") as output:
         processes: list[subprocess.Popen[bytes]] = []
         try:
@@ -94,7 +94,7 @@ def local_workers(launchpad: LaunchPad, source: Source, run: str, count: int, lo
         finally:
             with _holding_lock(launchpad, run):
                 _end(processes)
-            put_back(launchpad, run, [name])
+            put_back(launchpad, run, {"fworker.name": name})
 
 
 def _start(command: list[str], directory: Path, output: IO[bytes]) -> subprocess.Popen[bytes]:
@@ -108,38 +108,69 @@ def _start(command: list[str], directory: Path, output: IO[bytes]) -> subprocess
     )
 
 
-def put_back(launchpad: LaunchPad, run: str, names: list[str]) -> list[int]:
-    """Make the Fireworks of ``run`` that were with the (dead) workers ``names`` ready again; their ids."""
-    where = {"fworker.name": {"$in": names}}
+def put_back(launchpad: LaunchPad, run: str | None, launches: dict[str, Any], *, stopped: bool = True) -> list[int]:
+    """Make the running Fireworks of ``run`` ready again whose ``launches`` (a query) are with lost workers; their ids.
+
+    With ``stopped`` the workers were ended on purpose: an unfinished single point does not count as lost then.
+    """
     of_run = {f"spec.{RUN}": run}
     _, lost, _ = launchpad.detect_lostruns(
-        expiration_secs=0, rerun=True, refresh=True, query=of_run, launch_query=where
+        expiration_secs=0, rerun=True, refresh=True, query=of_run, launch_query=dict(launches)
     )
-    stopped = {"fw_id": {"$in": list(lost)}, f"spec.{STEP}": DFT}
-    for firework in launchpad.fireworks.find(stopped, {"spec._launch_dir": 1}):
-        forgive(Path(firework["spec"]["_launch_dir"]))
+    if stopped:
+        forgive_points(launchpad, lost)
     return list(lost)
+
+
+def forgive_points(launchpad: LaunchPad, fw_ids: Iterable[int]) -> None:
+    """What the single points among ``fw_ids`` lost so far no longer counts."""
+    points = {"fw_id": {"$in": list(fw_ids)}, f"spec.{STEP}": DFT}
+    for firework in launchpad.fireworks.find(points, {"spec._launch_dir": 1}):
+        forgive(Path(firework["spec"]["_launch_dir"]))
+
+
+def local_worker_alive(name: str) -> bool | None:
+    """Whether the process of this machine whose name (or whose workers') is ``name`` runs; None for any other name."""
+    pid = name.removeprefix(PREFIX).partition("-")[0]
+    if not name.startswith(PREFIX) or not pid.isdigit():
+        return None
+    return name == process_name(int(pid))
 
 
 def put_back_orphans(launchpad: LaunchPad, run: str) -> list[int]:
     """Make ready what workers of this machine held whose starter was killed before it could put it back."""
     names = launchpad.launches.distinct("fworker.name", {"state": "RUNNING"})
-    here = [name for name in names if name.startswith(PREFIX)]
-    dead = [name for name in here if name != _worker_name(int(name.removeprefix(PREFIX).partition("-")[0]))]
-    return put_back(launchpad, run, dead) if dead else []
+    dead = [name for name in names if local_worker_alive(name) is False]
+    return put_back(launchpad, run, {"fworker.name": {"$in": dead}}) if dead else []
 
 
 def mend(launchpad: LaunchPad, run: str) -> list[str]:
     """Free the run of a lock and of half-made followers that a killed worker left; what was done, in words."""
-    with _holding_lock(launchpad, run):  # takes over one that was left: FireWorks holds a lock for milliseconds
-        done = remove_orphans(launchpad, run)
-    done += append_again(launchpad, run)
+    done = mend_workflow(launchpad, run, force=True)
     lost = put_back_orphans(launchpad, run)
     return [*done, *(f"Firework {fw_id} is run again: its worker was lost" for fw_id in lost)]
 
 
-def _worker_name(pid: int) -> str:
-    """The name of the workers that the process ``pid`` starts: process numbers come again, start times do not."""
+def mend_workflow(launchpad: LaunchPad, run: str, *, force: bool = False) -> list[str]:
+    """Undo what a worker left that was killed while it held the run's lock; what was done, in words.
+
+    Others may work on the run meanwhile: what is looked at is looked at while no one else can write. With ``force`` a
+    lock that does not go away in seconds is taken over; FireWorks holds one for milliseconds.
+
+    Raises
+    ------
+    LockedWorkflowError
+        The lock does not go away, and there is no ``force``.
+    """
+    with _holding_lock(launchpad, run, force=force):
+        done = remove_orphans(launchpad, run)
+        half_done = lacking_followers(launchpad, run)
+        stale = unrefreshed(launchpad, run)
+    return [*done, *append_again(launchpad, half_done), *refresh(launchpad, stale)]
+
+
+def process_name(pid: int) -> str:
+    """The name of the process ``pid`` and of the workers that it starts: numbers come again, start times do not."""
     try:
         # the fields behind the command, which may hold blanks; the 20th of them is the start time in clock ticks
         started = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
@@ -149,7 +180,7 @@ def _worker_name(pid: int) -> str:
 
 
 @contextmanager
-def _holding_lock(launchpad: LaunchPad, run: str) -> Iterator[None]:
+def _holding_lock(launchpad: LaunchPad, run: str, *, force: bool = True) -> Iterator[None]:
     """Hold the run's workflow lock, so that a worker that is killed in the block does not leave it locked."""
     newest = launchpad.workflows.find_one(
         {f"metadata.{RUN}": run}, {"nodes": 1}, sort=[(f"metadata.{FIRST_CYCLE}", -1)]
@@ -157,7 +188,7 @@ def _holding_lock(launchpad: LaunchPad, run: str) -> Iterator[None]:
     if newest is None:
         yield
         return
-    with WFLock(launchpad, newest["nodes"][0], expire_secs=LOCK_PATIENCE, kill=True):
+    with WFLock(launchpad, newest["nodes"][0], expire_secs=LOCK_PATIENCE, kill=force):
         yield
 
 

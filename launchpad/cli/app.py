@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from launchpad.cli import benchmark, db, demo, doctor, files, look, morse, reference, runs
+from launchpad.cli import benchmark, control, db, demo, doctor, files, init, keep, look, morse, reference, runs, worker
 from launchpad.cli.errors import CommandGroup, with_one_line_errors
 
 
@@ -30,6 +30,11 @@ app = typer.Typer(
     epilog="[bold]alflow COMMAND --help[/bold] explains a command, with examples.",
 )
 app.command(epilog=_examples("alflow demo", "alflow demo --output /tmp/demo"))(demo.demo)
+app.command(
+    epilog=_examples(
+        "alflow init", "alflow init work --partition normal --dft-ntasks 16 --dft-mem 32G --module qe --launcher srun"
+    )
+)(init.init)
 app.command(epilog=_examples("alflow example relax", "alflow example neb my-first-path"))(runs.example)
 app.command(epilog=_examples("alflow validate relax.yaml"))(runs.validate)
 app.command(epilog=_examples("alflow submit relax.yaml", "alflow submit relax.yaml --directory /scratch/me/runs"))(
@@ -38,6 +43,14 @@ app.command(epilog=_examples("alflow submit relax.yaml", "alflow submit relax.ya
 app.command(epilog=_examples("alflow run relax.yaml --workers 2", "alflow run relax.yaml --in-process"))(runs.run)
 app.command(epilog=_examples("alflow status", "alflow status relax-1a2b"))(look.status)
 app.command(epilog=_examples("alflow show relax-1a2b"))(look.show)
+app.command(
+    epilog=_examples("alflow supervise", "alflow supervise cluster --max-jobs 4 --max-jobs dft=50 --until-done")
+)(keep.supervise)
+app.command(epilog=_examples("alflow recover --dry-run", "alflow recover relax-1a2b"))(keep.recover)
+app.command(epilog=_examples("alflow pause relax-1a2b"))(control.pause)
+app.command(epilog=_examples("alflow resume relax-1a2b"))(control.resume)
+app.command(epilog=_examples("alflow cancel relax-1a2b"))(control.cancel)
+app.command(epilog=_examples("alflow rerun relax-1a2b"))(control.rerun)
 app.command(epilog=_examples("alflow report relax-1a2b -o page", "alflow report --output-of alflow-runs/relax-1a2b"))(
     files.report
 )
@@ -59,6 +72,7 @@ app.command(epilog=_examples("alflow schema > alflow.schema.json"))(files.schema
 app.command(epilog=_examples("alflow doctor", "alflow doctor --directory /scratch/me/runs"))(doctor.doctor)
 app.add_typer(benchmark.app, name="benchmark")
 app.add_typer(db.app, name="db")
+app.add_typer(worker.app, name="worker")
 
 
 def _show_version(wanted: bool) -> None:
