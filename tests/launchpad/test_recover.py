@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import threading
 from pathlib import Path
-from typing import Any
 
 import pytest
 from fireworks import FWAction, FWorker, LaunchPad
@@ -35,8 +34,9 @@ AT_ONCE = Patience(moments=0.0, pings=0.0)
 OLD = "2020-01-01T00:00:00"
 
 
-def submitted(lpad: LaunchPad, tmp_path: Path, **changes: Any) -> str:
-    spec, start = run_spec(**changes), slab(2.4, seed=0)
+def submitted(lpad: LaunchPad, tmp_path: Path) -> str:
+    """Submit a run of one cycle; its id."""
+    spec, start = run_spec(termination={"max_cycles": 1}), slab(2.4, seed=0)
     submit(lpad, spec, start, tmp_path / "work")
     return run_id(spec, start)
 
@@ -143,7 +143,7 @@ def test_errors_of_the_machine_are_tried_again_and_errors_of_the_run_are_not(lpa
 
 
 def test_a_lock_that_was_left_is_freed_and_one_in_use_is_not(lpad: LaunchPad, tmp_path: Path) -> None:
-    run = submitted(lpad, tmp_path)
+    run = answered_run(lpad, tmp_path / "work", points=1)
     lpad.workflows.update_many({}, {"$set": {"locked": True}})
     reconciler = Reconciler(lpad, None, Scope(), Patience(moments=0.2, pings=600.0))
     assert reconciler.plan() == []
@@ -154,7 +154,7 @@ def test_a_lock_that_was_left_is_freed_and_one_in_use_is_not(lpad: LaunchPad, tm
     assert "freed of a lock" in "\n".join(apply(reconciler.plan()))
     assert lpad.workflows.find_one({"locked": {"$exists": True}}) is None
     work(lpad, tmp_path)
-    assert read_status(lpad, run).state == "CONVERGED"
+    assert read_status(lpad, run).state == "BUDGET_SPENT"
 
 
 def test_a_worker_killed_while_it_takes_a_firework(lpad: LaunchPad, tmp_path: Path) -> None:
@@ -179,7 +179,7 @@ def test_an_update_that_was_cut_off_is_finished(lpad: LaunchPad, tmp_path: Path)
     assert states(lpad, run) == {"COMPLETED": 1, "READY": 1}
 
 
-@pytest.mark.parametrize("running", ["dft", "query", "check"])
+@pytest.mark.parametrize("running", ["query", "check"])
 def test_a_paused_run_starts_nothing_and_goes_on_as_if_nothing_had_been(
     running: str, lpad: LaunchPad, tmp_path: Path
 ) -> None:
@@ -190,8 +190,8 @@ def test_a_paused_run_starts_nothing_and_goes_on_as_if_nothing_had_been(
     Store(lpad.db).hold(run, "PAUSED")  # as if the step had begun before
     work(lpad, tmp_path)
     Store(lpad.db).hold(run, None)
-    if running == "check":
-        assert set(states(lpad, run)) == {"COMPLETED", "PAUSED", "WAITING"} - {"WAITING"}
+    assert states(lpad, run)["PAUSED"] > 0
+    assert "READY" not in states(lpad, run)
     pause(lpad, run, None)
     assert not {"READY", "WAITING"} & set(states(lpad, run))
     work(lpad, tmp_path)
@@ -200,7 +200,7 @@ def test_a_paused_run_starts_nothing_and_goes_on_as_if_nothing_had_been(
         pause(lpad, run, None)
     resume(lpad, run)
     work(lpad, tmp_path)
-    assert read_status(lpad, run).state == "CONVERGED"
+    assert read_status(lpad, run).state == "BUDGET_SPENT"
     assert set(states(lpad, run)) == {"COMPLETED"}
 
 
@@ -223,7 +223,7 @@ def test_a_cancelled_run_is_taken_up_again_to_its_end(lpad: LaunchPad, tmp_path:
         resume(lpad, run)
     rerun(lpad, run)
     work(lpad, tmp_path)
-    assert read_status(lpad, run).state == "CONVERGED"
+    assert read_status(lpad, run).state == "BUDGET_SPENT"
     for refused in (lambda: pause(lpad, run, None), lambda: resume(lpad, run), lambda: rerun(lpad, run)):
         with pytest.raises(InputError, match="has ended"):
             refused()
@@ -233,7 +233,7 @@ def test_what_makes_no_sense_is_refused(lpad: LaunchPad, tmp_path: Path) -> None
     run = submitted(lpad, tmp_path)
     with pytest.raises(InputError, match="not paused but WAITING"):
         resume(lpad, run)
-    with pytest.raises(InputError, match="nothing of run .* fizzled or was cancelled"):
+    with pytest.raises(InputError, match="fizzled or was cancelled"):
         rerun(lpad, run)
     with pytest.raises(InputError, match="`alflow status` lists the runs"):
         pause(lpad, "nobody", None)
