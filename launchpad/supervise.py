@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,15 +11,14 @@ from typing import Any, Protocol
 
 import pymongo
 from fireworks import LaunchPad
-from pymongo.errors import DuplicateKeyError, PyMongoError
+from pymongo.errors import ConnectionFailure, DuplicateKeyError, ExecutionTimeout
 
-from al_workflows.errors import EnvironmentProblem
 from fw_specs import lease
 from fw_specs.keys import LEASES, RUN
 from fw_specs.store import Store
-from launchpad.mongo_bootstrap import first_clause
 from launchpad.feed import Category, Fed, feed
 from launchpad.held import Patience
+from launchpad.mongo_bootstrap import first_clause
 from launchpad.reconcile import Reconciler, Scope, apply
 from launchpad.slurm_queue import QueueProblem, SlurmQueue
 from launchpad.workers import local_worker_alive
@@ -129,9 +127,8 @@ class Supervisor:
                 done = self._one_round(wait=once)
             except QueueProblem as problem:
                 self._put_off(f"SLURM: {problem}")
-            except (PyMongoError, EnvironmentProblem) as problem:
-                reason = first_clause(problem) if isinstance(problem, PyMongoError) else str(problem)
-                self._put_off(f"the database does not answer: {reason}")
+            except (ConnectionFailure, ExecutionTimeout) as problem:
+                self._put_off(f"the database does not answer: {first_clause(problem)}")
             if once or (until_done and done is not None and not done.runs.get(_UNFINISHED)):
                 break
             self._stop.wait(self._interval)
@@ -203,9 +200,11 @@ def keep_held(launchpad: LaunchPad) -> list[str]:
     done = []
     for run in Store(launchpad.db).held():
         where = {f"spec.{RUN}": run, "state": "READY"}
-        for fw in launchpad.fireworks.find(where, {"fw_id": 1, "name": 1}):
-            if launchpad.pause_fw(fw["fw_id"]) is not None:
-                done.append(f"{fw['name']} (fw_id {fw['fw_id']}): its run is held; paused")
+        done += [
+            f"{fw['name']} (fw_id {fw['fw_id']}): its run is held; paused"
+            for fw in launchpad.fireworks.find(where, {"fw_id": 1, "name": 1})
+            if launchpad.pause_fw(fw["fw_id"]) is not None
+        ]
     return done
 
 
