@@ -19,6 +19,7 @@ from al_workflows.dictionaries import FloatArray as FloatArray
 from al_workflows.dictionaries import Record as Record
 from al_workflows.dictionaries import atoms_from_dict as atoms_from_dict
 from al_workflows.dictionaries import atoms_to_dict as atoms_to_dict
+from al_workflows.errors import InputError
 
 # --- single points ----------------------------------------------------------------------------------------------
 
@@ -193,9 +194,19 @@ class Pool(Record):
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
-        """Inverse of :meth:`to_bytes`."""
+        """Inverse of :meth:`to_bytes`.
+
+        Raises
+        ------
+        InputError
+            The bytes are something else, as a pickle, which is never loaded.
+        """
         import json
 
+        if not data.startswith(b"PK"):  # numpy would take them for a pickle
+            raise InputError(
+                f"these {len(data)} bytes are no saved pool but must be an .npz archive; simulate it again"
+            )
         with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
             header = json.loads(arrays["header"].tobytes())
             return cls(

@@ -20,6 +20,7 @@ import yaml
 from fireworks import LaunchPad
 from fireworks.core.launchpad import WFLock
 
+from al_workflows.claim import is_claimed
 from al_workflows.dft.losses import forgive
 from al_workflows.errors import EnvironmentProblem
 from fw_specs.keys import DFT, FIRST_CYCLE, RUN, STEP
@@ -117,7 +118,9 @@ def put_back(launchpad: LaunchPad, run: str, names: list[str]) -> list[int]:
     )
     stopped = {"fw_id": {"$in": list(lost)}, f"spec.{STEP}": DFT}
     for firework in launchpad.fireworks.find(stopped, {"spec._launch_dir": 1}):
-        forgive(Path(firework["spec"]["_launch_dir"]))
+        place = Path(firework["spec"]["_launch_dir"])
+        if is_claimed(place.parent.parent, run):  # never into a directory that the database alone calls the run's
+            forgive(place)
     return list(lost)
 
 
