@@ -10,6 +10,7 @@ import enum
 import io
 from dataclasses import dataclass, field
 from typing import Self
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -207,18 +208,22 @@ class Pool(Record):
             raise InputError(
                 f"these {len(data)} bytes are no saved pool but must be an .npz archive; simulate it again"
             )
-        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-            header = json.loads(arrays["header"].tobytes())
-            return cls(
-                template=atoms_from_dict(header["template"]),
-                positions=arrays["positions"],
-                energies=arrays["energies"],
-                forces=arrays["forces"],
-                uncertainties=arrays["uncertainties"],
-                stop_reason=StopReason(header["stop_reason"]),
-                stop_detail=header["stop_detail"],
-                measures=header.get("measures", {}),
-            )
+        try:
+            with np.load(io.BytesIO(data), allow_pickle=False) as archive:
+                arrays = {name: archive[name] for name in archive.files}
+        except (ValueError, BadZipFile) as error:
+            raise InputError(f"these {len(data)} bytes are no saved pool ({error}); simulate it again") from error
+        header = json.loads(arrays["header"].tobytes())
+        return cls(
+            template=atoms_from_dict(header["template"]),
+            positions=arrays["positions"],
+            energies=arrays["energies"],
+            forces=arrays["forces"],
+            uncertainties=arrays["uncertainties"],
+            stop_reason=StopReason(header["stop_reason"]),
+            stop_detail=header["stop_detail"],
+            measures=header.get("measures", {}),
+        )
 
 
 @dataclass(frozen=True)

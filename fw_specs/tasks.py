@@ -28,7 +28,7 @@ from al_workflows.structures import structure_key
 from al_workflows.termination import Progress
 from al_workflows.timing import timed
 from fw_specs import cycle as cycles
-from fw_specs import links
+from fw_specs import links, offline_mode
 from fw_specs.keys import QUERY, SIMULATE, TRAIN
 from fw_specs.reuse import shared
 from fw_specs.store import Store, StoredRun
@@ -36,6 +36,7 @@ from fw_specs.store import Store, StoredRun
 T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
+offline_mode.mend()
 
 #: so often may a single point be lost (killed, node gone) before it counts as crashed
 MAX_LOSSES = 5

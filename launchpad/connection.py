@@ -83,8 +83,8 @@ def _refused(error: OperationFailure, document: dict[str, Any], where: str) -> E
         )
     if error.code == UNAUTHORIZED:
         return EnvironmentProblem(
-            f"user `{user}` may not use `{document.get('name')}` of {where}: it needs the role readWrite on that database "
-            "(read is enough for status, show, report, export and doctor)"
+            f"user `{user}` may not use `{document.get('name')}` of {where}: it needs the role readWrite on that "
+            "database (read is enough for status, show, report, export and doctor)"
         )
     return EnvironmentProblem(f"{where} refused: {first_clause(error)}")
 
