@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import sqlite3
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,6 +31,9 @@ _READ_PROBLEMS = (
     StopIteration,
     RuntimeError,
     SyntaxError,
+    EOFError,
+    ImportError,  # a reader of another package
+    sqlite3.Error,
 )
 
 
