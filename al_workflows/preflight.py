@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from ase import Atoms
 
+from al_workflows.claim import claimed_directory as claimed_directory
+from al_workflows.claim import writable_directory as writable_directory
 from al_workflows.dft.settings import check_available
 from al_workflows.dft.spec import resolved
-from al_workflows.errors import EnvironmentProblem, InputError
-from al_workflows.files import write_atomically
+from al_workflows.errors import InputError
 from al_workflows.free_directions import free_directions
 from al_workflows.path_ends import either_way, match_ends
 from al_workflows.potential import check_prior
@@ -25,10 +24,6 @@ from al_workflows.simulations.thermostats import degrees_of_freedom
 from al_workflows.spec import MdSpec, NebSpec, RunSpec
 from al_workflows.spec_file import load_spec
 from al_workflows.structures import describe_closest, min_distance_ratio, read_structure
-
-#: holds the id of the run that a directory belongs to
-MARKER = ".alflow-run"
-RESULT = "result.json"
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,53 +141,3 @@ def _refuse_motionless(start: Atoms, name: str) -> None:
             f"{name}: there are {free} degrees of freedom beside the motion of the centre of mass, but dynamics need "
             "one at least; take more atoms"
         )
-
-
-def writable_directory(directory: Path) -> Path:
-    """``directory``, absolute, made if it is not there, and tried.
-
-    Raises
-    ------
-    EnvironmentProblem
-        It cannot be made or written (no permission, read-only or full file system).
-    """
-    probe = directory / f".alflow-{os.getpid()}"
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        try:
-            probe.write_bytes(b"\0" * 4096)
-        finally:
-            probe.unlink(missing_ok=True)
-    except OSError as error:
-        raise EnvironmentProblem(
-            f"directory {directory} cannot be written: {error.strerror}; name another one"
-        ) from error
-    return directory.resolve()
-
-
-def _run_of(result: Path) -> str:
-    try:
-        return str(json.loads(result.read_text())["run"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return "something else"
-
-
-def claimed_directory(directory: Path, run: str) -> Path:
-    """``directory``, absolute and writable, marked as that of ``run``.
-
-    Raises
-    ------
-    InputError
-        It is another run's: the two would take each other's single points for their own.
-    EnvironmentProblem
-        It cannot be written.
-    """
-    directory = writable_directory(directory)
-    marker = directory / MARKER
-    owner = marker.read_text().strip() if marker.exists() else None
-    if owner is None and (directory / RESULT).exists():
-        owner = _run_of(directory / RESULT)
-    if owner not in (None, run):
-        raise InputError(f"{directory} is the directory of {owner}, not of {run}; name another one")
-    write_atomically(marker, f"{run}\n")
-    return directory

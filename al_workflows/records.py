@@ -10,6 +10,7 @@ import enum
 import io
 from dataclasses import dataclass, field
 from typing import Self
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,7 @@ from al_workflows.dictionaries import FloatArray as FloatArray
 from al_workflows.dictionaries import Record as Record
 from al_workflows.dictionaries import atoms_from_dict as atoms_from_dict
 from al_workflows.dictionaries import atoms_to_dict as atoms_to_dict
+from al_workflows.errors import InputError
 
 # --- single points ----------------------------------------------------------------------------------------------
 
@@ -193,21 +195,35 @@ class Pool(Record):
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
-        """Inverse of :meth:`to_bytes`."""
+        """Inverse of :meth:`to_bytes`.
+
+        Raises
+        ------
+        InputError
+            The bytes are something else, as a pickle, which is never loaded.
+        """
         import json
 
-        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-            header = json.loads(arrays["header"].tobytes())
-            return cls(
-                template=atoms_from_dict(header["template"]),
-                positions=arrays["positions"],
-                energies=arrays["energies"],
-                forces=arrays["forces"],
-                uncertainties=arrays["uncertainties"],
-                stop_reason=StopReason(header["stop_reason"]),
-                stop_detail=header["stop_detail"],
-                measures=header.get("measures", {}),
+        if not data.startswith(b"PK"):  # numpy would take them for a pickle
+            raise InputError(
+                f"these {len(data)} bytes are no saved pool but must be an .npz archive; simulate it again"
             )
+        try:
+            with np.load(io.BytesIO(data), allow_pickle=False) as archive:
+                arrays = {name: archive[name] for name in archive.files}
+        except (ValueError, BadZipFile) as error:
+            raise InputError(f"these {len(data)} bytes are no saved pool ({error}); simulate it again") from error
+        header = json.loads(arrays["header"].tobytes())
+        return cls(
+            template=atoms_from_dict(header["template"]),
+            positions=arrays["positions"],
+            energies=arrays["energies"],
+            forces=arrays["forces"],
+            uncertainties=arrays["uncertainties"],
+            stop_reason=StopReason(header["stop_reason"]),
+            stop_detail=header["stop_detail"],
+            measures=header.get("measures", {}),
+        )
 
 
 @dataclass(frozen=True)

@@ -22,14 +22,21 @@ from al_workflows.spec import RunSpec
 from al_workflows.structures import max_force
 
 STEPS = ("train", "simulate", "query", "dft")
+#: keys of a run file that decide no number: the structures themselves do, not their files' names
+_NO_NUMBERS = frozenset({"name", "structure", "final_structure", "resources"})
 
 
 def run_id(spec: RunSpec, start: Atoms, final: Atoms | None = None) -> str:
     """``<name>-<hash>``: the hash is over all that decides a run's numbers, so that a changed spec is another run."""
-    content = spec.model_dump(mode="json", exclude={"name", "structure", "final_structure", "resources"})
-    content |= {"start": atoms_to_dict(start)} | ({} if final is None else {"final": atoms_to_dict(final)})
-    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-    return f"{spec.name or spec.structure.stem}-{digest[:8]}"
+    ends = atoms_to_dict(start), None if final is None else atoms_to_dict(final)
+    return f"{spec.name or spec.structure.stem}-{run_digest(spec.model_dump(mode='json'), *ends)}"
+
+
+def run_digest(spec: dict[str, Any], start: dict[str, Any], final: dict[str, Any] | None) -> str:
+    """What ends a run's id, from the run as it is stored (:func:`~al_workflows.records.atoms_to_dict`)."""
+    content = {key: value for key, value in spec.items() if key not in _NO_NUMBERS}
+    content |= {"start": start} | ({} if final is None else {"final": final})
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:8]
 
 
 def answer_among(labels: Sequence[Label], verdict: Verdict | None) -> Label | None:

@@ -112,7 +112,7 @@ def _pools(directory: Path, count: int) -> dict[int, Pool]:
 def _pool(path: Path) -> Pool:
     try:
         return Pool.from_bytes(_bytes(path))
-    except (BadZipFile, ValueError, KeyError) as error:
+    except (BadZipFile, InputError, ValueError, KeyError) as error:
         raise _damaged(path, error) from error
 
 

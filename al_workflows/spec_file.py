@@ -21,8 +21,19 @@ _VARIANTS |= {"gaussian_process", "behler_parrinello", "langevin", "berendsen", 
 _VARIANTS |= {kind for room in PluginSpec.__subclasses__() for kind in room.builtin}
 
 
+#: values that a file may hold once its aliases are written out; more is a mistake or a "YAML bomb"
+MAX_VALUES = 100_000
+
+
 class _Loader(yaml.SafeLoader):
     """YAML as people mean it: 1e-5 is a number (YAML 1.1 wants 1.0e-5), and a key that is given twice is a mistake."""
+
+    def get_single_node(self) -> yaml.Node | None:
+        """The file as a tree that is finite and no larger than ``MAX_VALUES``."""
+        node: yaml.Node | None = super().get_single_node()
+        if node is not None:
+            _written_out(node, {})
+        return node
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         """A mapping whose keys differ."""
@@ -32,6 +43,19 @@ class _Loader(yaml.SafeLoader):
             if not isinstance(key, str) or keys.count(key) > 1:
                 raise yaml.MarkedYAMLError(problem=f"the key {key!r} {problem}", problem_mark=node.start_mark)
         return super().construct_mapping(node, deep)
+
+
+def _written_out(node: yaml.Node, known: dict[int, int]) -> int:
+    """Number of values in ``node`` with every alias written out; ``known`` holds those of the nodes below so far."""
+    if id(node) not in known:
+        known[id(node)] = MAX_VALUES  # while it is being counted: one that holds itself has no end
+        parts = node.value if isinstance(node, yaml.CollectionNode) else ()
+        below = [part for item in parts for part in (item if isinstance(item, tuple) else (item,))]
+        known[id(node)] = 1 + sum(_written_out(part, known) for part in below)
+    if known[id(node)] > MAX_VALUES:
+        problem = f"with its aliases written out it holds more than {MAX_VALUES} values"
+        raise yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark)
+    return known[id(node)]
 
 
 _Loader.add_implicit_resolver(
@@ -52,6 +76,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "not a text file"
         raise InputError(f"{path} cannot be read: {reason}; give the path of a YAML file") from error
+    except RecursionError as error:
+        raise InputError(f"{path} is nested too deeply to be read; see `alflow example relax`") from error
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f" (line {mark.line + 1})" if mark else ""

@@ -143,7 +143,14 @@ def check(spec: RunSpec, progress: Progress) -> Verdict:
 
 
 def close_cycle(spec: RunSpec, progress: Progress, seconds: dict[str, float]) -> Cycle:
-    """What the cycle leaves in the run's history: the check's verdict and the numbers it rests on."""
+    """What the cycle leaves in the run's history: the check's verdict and the numbers it rests on.
+
+    Raises
+    ------
+    InputError
+        The labels are of different DFT settings or code versions.
+    """
+    refuse_mixture([*progress.earlier, *progress.labels])
     fmax, best = progress.best if progress.best is not None else (None, None)
     return Cycle(
         index=progress.index,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import sqlite3
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,6 +31,9 @@ _READ_PROBLEMS = (
     StopIteration,
     RuntimeError,
     SyntaxError,
+    EOFError,
+    ImportError,  # a reader of another package
+    sqlite3.Error,
 )
 
 
@@ -57,6 +61,7 @@ def read_structure(path: Path) -> Atoms:
         reason = "is a directory" if path.is_dir() else "is empty" if path.is_file() else "does not exist"
         raise InputError(f"structure file {path} {reason}; give the path of a file that ASE can read")
     try:
+        refuse_pickle(path)
         atoms = read(path, index=-1, do_not_split_by_at_sign=True)
     except UnknownFileTypeError as error:
         raise InputError(
@@ -70,6 +75,22 @@ def read_structure(path: Path) -> Atoms:
     atoms.calc = None
     validate_structure(atoms, str(path))
     return atoms
+
+
+def refuse_pickle(path: Path) -> None:
+    """Raise an :class:`InputError` if ``path`` is a pickle, whose reading would run whatever is in it.
+
+    ASE's own readers of today load none; what reads a name like these, or will, is another package's.
+    """
+    with path.open("rb") as stream:
+        head = stream.read(64)
+    named = path.suffix.lower() in (".pckl", ".pkl", ".pickle", ".p", ".py", ".npy", ".npz")
+    # protocol 2 and later begin so; old trajectories of ASE are pickles behind this word
+    if named or (head[:1] == b"\x80" and head[1:2] in b"\x02\x03\x04\x05") or b"PickleTrajectory" in head:
+        raise InputError(
+            f"{path} is, or is named like, a file that can hold code (pickle, Python, numpy), which is never read; "
+            "write the structure as .extxyz or .traj"
+        )
 
 
 def validate_structure(atoms: Atoms, name: str) -> None:

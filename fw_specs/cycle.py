@@ -14,6 +14,7 @@ from typing import Any
 from fireworks import FiretaskBase, Firework, Workflow
 from fireworks.utilities.fw_serializers import load_object
 
+from al_workflows.claim import place_of
 from al_workflows.records import Request, Selection
 from al_workflows.spec import RunSpec, StepResources
 from fw_specs.keys import CHECK, CYCLE, DFT, FIRST_CYCLE, QUERY, RUN, SIMULATE, STEP, TASKS, TRAIN
@@ -48,7 +49,7 @@ def hold(fireworks: Iterable[Firework], state: str | None) -> None:
 
 def point_directory(directory: Path, request: Request) -> Path:
     """Where a single point lives: ``<directory>/<cycle>/<index>``."""
-    return directory / request.key.partition("/")[2]
+    return directory / place_of(request.key)
 
 
 def _cycle_firework(run: str, cycle: int, step: str, spec: RunSpec, directory: Path) -> Firework:

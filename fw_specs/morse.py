@@ -14,6 +14,7 @@ from typing import Any
 from fireworks import FiretaskBase, Firework, FWAction, LaunchPad, Workflow, explicit_serialize
 from fireworks.utilities.fw_serializers import load_object
 
+from al_workflows.claim import claimed_directory
 from al_workflows.dft.label_file import read_label
 from al_workflows.errors import RecordMissing
 from al_workflows.morse_fit.element import conclude
@@ -51,6 +52,8 @@ def submit_morse(launchpad: LaunchPad, elements: Sequence[str], spec: MorseFitSp
         return False
     Store(launchpad.db).ensure_indexes()
     points = [point for element in elements for point in first_points(element, spec)]
+    for own in {point.request.key.partition("/")[0] for point in points}:
+        claimed_directory(directory / WORK / own, own)
     launchpad.add_wf(_round(run, 0, elements, spec, directory, points))
     return True
 

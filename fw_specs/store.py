@@ -15,11 +15,11 @@ from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
-from al_workflows.errors import InputError
+from al_workflows.errors import InputError, RecordMissing
 from al_workflows.history import RunHistory
 from al_workflows.potential import Potential, dump, load
 from al_workflows.records import Cycle, Label, Pool, Selection, Verdict, VerdictKind, atoms_from_dict, atoms_to_dict
-from al_workflows.results import RunResult
+from al_workflows.results import RunResult, run_digest
 from al_workflows.simulations.displacement import asks_for_curvature
 from al_workflows.spec import RunSpec
 from al_workflows.spec_file import parse_spec
@@ -45,7 +45,8 @@ class StoredRun:
 
     ``directory`` is where its Fireworks run; ``created`` is UTC; ``versions`` are those of the packages that submitted
     it (empty for a run that was submitted before they were kept). ``final`` is where a path ends. ``held`` is the state
-    of what a paused or cancelled run still appends (PAUSED, DEFUSED); None for a run that goes on.
+    of what a paused or cancelled run still appends (PAUSED, DEFUSED); None for a run that goes on. ``edited`` says that
+    settings or structures were changed since, so that the id no longer follows from them.
     """
 
     run: str
@@ -56,6 +57,7 @@ class StoredRun:
     versions: Mapping[str, str] = field(default_factory=dict)
     final: Atoms | None = None
     held: str | None = None
+    edited: bool = False
 
 
 class Store:
@@ -118,6 +120,27 @@ class Store:
         if document is None:
             raise InputError(f"run {run!r} is not in this database; `alflow status` lists the runs that are")
         return _stored_run(document)
+
+    def intact_run(self, run: str) -> StoredRun:
+        """The run of that id, for those who go on with it.
+
+        Raises
+        ------
+        InputError
+            There is none, or its record is not the one that was submitted: two kinds of numbers would be mixed.
+        """
+        found = self.run(run)
+        if found.edited:
+            raise InputError(
+                f"the record of run {run} was changed in the database: its settings and structure no longer give the "
+                "id that they gave; undo the change, or submit the changed settings as a run of their own"
+            )
+        return found
+
+    def dft_settings(self, run: str) -> Document | None:
+        """The ``dft:`` part of a run as it was submitted; None if that run is not here."""
+        document = self._db[RUNS].find_one({"_id": run}, {"spec.dft": 1})
+        return None if document is None else dict(document["spec"]["dft"])
 
     def find_run(self, name: str) -> str:
         """The id of the one run whose id is ``name`` or begins with it.
@@ -286,7 +309,15 @@ class Store:
 
     def _blob(self, collection: str, run: str, cycle: int) -> bytes | None:
         document = self._collection(collection).find_one({"_id": cycle_id(run, cycle)}, {"file": 1})
-        return None if document is None else bytes(self._blobs.get(document["file"]).read())
+        if document is None:
+            return None
+        try:
+            return bytes(self._blobs.get(document["file"]).read())
+        except gridfs.NoFile as error:
+            raise RecordMissing(
+                f"the blob of {collection}/{cycle_id(run, cycle)} is missing; rerun the Firework that makes it "
+                "(`lpad rerun_fws`)"
+            ) from error
 
 
 def _stored_run(document: Document) -> StoredRun:
@@ -299,4 +330,8 @@ def _stored_run(document: Document) -> StoredRun:
         versions=document.get("versions", {}),
         final=None if document.get("final") is None else atoms_from_dict(document["final"]),
         held=document.get("held"),
+        # of the document as it is: a newer version of this program fills in other defaults
+        edited=not document["_id"].endswith(
+            f"-{run_digest(document['spec'], document['start'], document.get('final'))}"
+        ),
     )

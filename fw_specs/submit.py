@@ -8,6 +8,7 @@ from ase import Atoms
 from fireworks import LaunchPad
 
 from al_workflows import steps
+from al_workflows.claim import claimed_directory, refuse_unclaimed
 from al_workflows.results import run_id
 from al_workflows.spec import RunSpec
 from fw_specs.cycle import first_cycle
@@ -22,21 +23,28 @@ def is_submitted(launchpad: LaunchPad, run: str) -> bool:
 
 
 def submit(launchpad: LaunchPad, spec: RunSpec, start: Atoms, directory: Path, final: Atoms | None = None) -> bool:
-    """Submit a run; its Fireworks will run below ``directory`` (absolute). ``final`` is where a path ends.
+    """Submit a run; its Fireworks will run below ``directory``, which is marked as the run's. ``final`` ends a path.
 
     Returns
     -------
     bool
         Whether the run is new: one that is already there is left as it is.
+
+    Raises
+    ------
+    InputError
+        The directory is another run's, or the record of an earlier submission was edited; nothing is stored.
     """
     run = run_id(spec, start, final)
+    if is_submitted(launchpad, run):
+        return False
+    place = claimed_directory(directory, run)
     store = Store(launchpad.db)
     store.ensure_indexes()
-    new = store.add_run(run, spec, start, directory, final)
-    if not new and is_submitted(launchpad, run):
-        return False
-    # an earlier submission that was cut off between its two writes is completed here
-    stored = store.run(run)
+    if not store.add_run(run, spec, start, place, final):
+        # an earlier submission that was cut off between its two writes is completed here
+        refuse_unclaimed(store.run(run).directory, run)
+    stored = store.intact_run(run)
     selection = steps.ask_for_start(run, stored.start, stored.final)
     store.put_selection(run, 0, selection)
     return add_workflow(launchpad, first_cycle(run, stored.spec, stored.directory, selection))

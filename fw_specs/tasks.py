@@ -16,16 +16,19 @@ from fireworks import FiretaskBase, FWAction, explicit_serialize
 from pydantic import TypeAdapter
 
 from al_workflows import steps
+from al_workflows.claim import refuse_elsewhere, refuse_outside
 from al_workflows.dft.label_file import find_label, read_label
 from al_workflows.dft.losses import abandoned
-from al_workflows.errors import RecordMissing
+from al_workflows.dft.settings import dft_hash
+from al_workflows.errors import InputError, RecordMissing
 from al_workflows.records import Label, Request, Selection, VerdictKind
 from al_workflows.results import write_result
 from al_workflows.spec import DftSpec
+from al_workflows.structures import structure_key
 from al_workflows.termination import Progress
 from al_workflows.timing import timed
 from fw_specs import cycle as cycles
-from fw_specs import links
+from fw_specs import links, offline_mode
 from fw_specs.keys import QUERY, SIMULATE, TRAIN
 from fw_specs.reuse import shared
 from fw_specs.store import Store, StoredRun
@@ -33,6 +36,7 @@ from fw_specs.store import Store, StoredRun
 T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
+offline_mode.mend()
 
 #: so often may a single point be lost (killed, node gone) before it counts as crashed
 MAX_LOSSES = 5
@@ -52,7 +56,9 @@ class _CycleTask(FiretaskBase):  # type: ignore[misc]  # fireworks is untyped
 
     def _inputs(self) -> tuple[Store, StoredRun, int]:
         store = self._store
-        return store, store.run(self["run"]), self["cycle"]
+        run = store.intact_run(self["run"])
+        refuse_outside(Path.cwd(), run.directory, run.run)
+        return store, run, self["cycle"]
 
 
 @explicit_serialize
@@ -130,6 +136,7 @@ class SinglePointTask(FiretaskBase):  # type: ignore[misc]  # fireworks is untyp
         request = Request.from_dict(self["request"])
         dft: DftSpec = TypeAdapter(DftSpec).validate_python(self["dft"])
         directory = Path.cwd()  # FireWorks has gone to the Firework's `_launch_dir`
+        refuse_elsewhere(request.key, directory)
         launchpad = getattr(self, "launchpad", None)
 
         def compute() -> Label:
@@ -142,6 +149,7 @@ class SinglePointTask(FiretaskBase):  # type: ignore[misc]  # fireworks is untyp
             stored = store.label(request.key)
             if stored is not None:
                 return FWAction()
+            _refuse_other_settings(store, self["run"], self["dft"], dft)
             found = find_label(request, dft, directory)
             if found is None:
                 found = shared(launchpad.db, request, dft, directory, compute) if dft.reuse else compute()
@@ -193,6 +201,18 @@ def _there(record: T | None, what: str, run: StoredRun, cycle: int) -> T:
     return record
 
 
+def _refuse_other_settings(store: Store, run: str, given: dict[str, Any], dft: DftSpec) -> None:
+    """Raise an :class:`InputError` if a single point's settings give other numbers than its run's."""
+    settings = store.dft_settings(run)  # None for a fit of Morse parameters
+    if settings in (None, given):
+        return
+    if dft_hash(TypeAdapter(DftSpec).validate_python(settings)) != dft_hash(dft):
+        raise InputError(
+            f"this Firework's `dft` differs from that of run {run} in what decides the numbers; undo the change, or "
+            "submit the changed settings as a run of their own"
+        )
+
+
 def _collect(store: Store, run: StoredRun, cycle: int, selection: Selection) -> tuple[Label, ...]:
     """The cycle's labels; one that never reached the database is taken in from its directory."""
     known = {label.key: label for label in store.labels(run.run)}
@@ -201,8 +221,16 @@ def _collect(store: Store, run: StoredRun, cycle: int, selection: Selection) -> 
         label = known.get(request.key)
         if label is None:
             directory = cycles.point_directory(run.directory, request)
-            label = _there(read_label(directory), f"label {request.key} ({directory}/label.json)", run, cycle)
+            found = read_label(directory)
+            if found is not None and not _answers(found, request):
+                found = None
+            label = _there(found, f"label {request.key} ({directory}/label.json)", run, cycle)
             logger.info("took in %s from %s", request.key, directory)
             store.put_label(run.run, label)
         labels.append(label)
     return tuple(labels)
+
+
+def _answers(label: Label, request: Request) -> bool:
+    """Whether ``label`` is of that structure under that name; its settings are looked at with those of all labels."""
+    return label.key == request.key and structure_key(label.atoms) == structure_key(request.atoms)

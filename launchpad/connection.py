@@ -38,7 +38,8 @@ def open_launchpad(
         How long the database may take to answer the first time (s). The LaunchPad that is returned waits as long as
         `document` says.
     prepare
-        Whether an empty database may be made usable; without it nothing is written.
+        Whether the caller will write: an empty database is made usable then, and a user who may only read is refused.
+        Without it nothing is written.
 
     Raises
     ------
@@ -82,8 +83,8 @@ def _refused(error: OperationFailure, document: dict[str, Any], where: str) -> E
         )
     if error.code == UNAUTHORIZED:
         return EnvironmentProblem(
-            f"user `{user}` may not use `{document.get('name')}` of {where}: it needs the roles readWrite and dbAdmin "
-            "on that database"
+            f"user `{user}` may not use `{document.get('name')}` of {where}: it needs the role readWrite on that "
+            "database (read is enough for status, show, report, export and doctor)"
         )
     return EnvironmentProblem(f"{where} refused: {first_clause(error)}")
 
@@ -93,6 +94,8 @@ def _prepare(launchpad: LaunchPad) -> None:
 
     The counter comes last: where it exists, the indexes were made.
     """
+    # matches nothing and changes nothing, but MongoDB asks whether it might
+    launchpad.fw_id_assigner.update_one({"_id": {"$in": []}}, {"$unset": {"nothing": 1}})
     if launchpad.fw_id_assigner.find_one({}, {"_id": 1}) is not None:
         return
     launchpad.tuneup()

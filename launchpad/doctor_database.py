@@ -10,12 +10,12 @@ import time
 from collections.abc import Iterator
 
 from fireworks import LaunchPad
-from pymongo.errors import PyMongoError
+from pymongo.errors import OperationFailure, PyMongoError
 
 from al_workflows.errors import AlWorkflowsError
 from fw_specs.keys import RUN
 from fw_specs.store import Store
-from launchpad.connection import open_launchpad
+from launchpad.connection import UNAUTHORIZED, open_launchpad
 from launchpad.findings import Finding, fail, ok, warn
 from launchpad.mongo_bootstrap import first_clause
 from launchpad.mongo_status import MongoState
@@ -96,11 +96,10 @@ def _writes(launchpad: LaunchPad) -> Finding:
         launchpad.db[SCRATCH].insert_one({"at": datetime.datetime.now(datetime.UTC)})
         launchpad.db.drop_collection(SCRATCH)
     except PyMongoError as error:
-        return fail(
-            "write access",
-            f"database `{launchpad.db.name}`: {first_clause(error)}",
-            f"give the user the roles readWrite and dbAdmin on `{launchpad.db.name}`",
-        )
+        remedy = f"to submit and to work give the user the role readWrite on `{launchpad.db.name}`"
+        if isinstance(error, OperationFailure) and error.code == UNAUTHORIZED:
+            return warn("write access", f"user `{launchpad.username}` may only look at `{launchpad.db.name}`", remedy)
+        return fail("write access", f"database `{launchpad.db.name}`: {first_clause(error)}", remedy)
     return ok("write access", f"database `{launchpad.db.name}`")
 
 

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from fireworks import LaunchPad
 
+from al_workflows.claim import claimed_directory, refuse_unclaimed
 from al_workflows.errors import AlWorkflowsError, EnvironmentProblem, InputError
-from al_workflows.preflight import PreparedRun, claimed_directory
+from al_workflows.preflight import PreparedRun
 from al_workflows.records import Cycle
 from al_workflows.results import RunResult
 from fw_specs.keys import RUN, STEP
@@ -69,15 +70,15 @@ def work_off(
         A step ended in an error; the message holds its last line and where it ran.
     """
     store = Store(launchpad.db)
-    directory = store.run(run).directory
+    directory = store.intact_run(run).directory
     result = store.result(run)
     if result is not None:
         return result
+    refuse_unclaimed(directory, run)
     for what in mend(launchpad, run):
         logger.warning("%s: %s", run, what)
     for fizzled in launchpad.fireworks.find({f"spec.{RUN}": run, "state": "FIZZLED"}, {"fw_id": 1}):
         launchpad.rerun_fw(fizzled["fw_id"])
-    directory.mkdir(parents=True, exist_ok=True)
     log, told = directory / "workers.log", 0
     with local_workers(launchpad, source, run, workers, log) as crew:
         while True:

@@ -20,6 +20,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
 
 import yaml
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 FIREWORKS_FILES = {"launchpad": "LAUNCHPAD_LOC", "fworker": "FWORKER_LOC", "qadapter": "QUEUEADAPTER_LOC"}
 OUR_MARK = "# written by al-workflows\n"
+TLS_FILES = ("tlscafile", "tlscertificatekeyfile", "tlscrlfile")
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ def resolve(launchpad_file: Path | None = None, *, environ: Mapping[str, str] | 
     return Source("no other setting", f"the local database in {local.data_dir}", local=local)
 
 
-def connect(source: Source, *, start_local: bool = True, timeout_s: float = 5.0) -> LaunchPad:
+def connect(source: Source, *, start_local: bool = True, timeout_s: float = 5.0, read_only: bool = False) -> LaunchPad:
     """Open the LaunchPad of the chosen database.
 
     Parameters
@@ -108,6 +110,8 @@ def connect(source: Source, *, start_local: bool = True, timeout_s: float = 5.0)
     timeout_s
         How long the database may take to answer the first time (s). The LaunchPad itself is patient: it waits ten
         minutes for a database that is away, unless the user's own parameters say otherwise.
+    read_only
+        Whether the caller only looks: nothing is written then, and a user with MongoDB's role ``read`` will do.
 
     Raises
     ------
@@ -117,7 +121,7 @@ def connect(source: Source, *, start_local: bool = True, timeout_s: float = 5.0)
     from launchpad.connection import open_launchpad
 
     document = {"strm_lvl": "WARNING", **connection_document(source, start_local=start_local)}
-    return open_launchpad(document, source.address, source.origin, timeout_s=timeout_s)
+    return open_launchpad(document, source.address, source.origin, timeout_s=timeout_s, prepare=not read_only)
 
 
 def connection_document(source: Source, *, start_local: bool = True) -> dict[str, Any]:
@@ -205,8 +209,16 @@ def _check_fireworks_config(named: str | None) -> None:
             raise InputError(f"`{path.absolute()}` is not a valid FireWorks configuration: correct or remove it")
 
 
+def _refuse_relative(options: Mapping[str, Any], name: str) -> None:
+    """Raise an InputError for a file of TLS that a worker, which runs elsewhere, would not find."""
+    for key, value in options.items():
+        if key.lower() in TLS_FILES and not os.path.isabs(str(value)):
+            raise InputError(f"`{key}` of {name} is `{value}` but must be an absolute path: workers run elsewhere")
+
+
 def _from_uri(uri: str, name: str) -> Source:
     document = launchpad_document(uri, name)
+    _refuse_relative(dict(parse_qsl(uri.partition("?")[2])), name)
     return Source(name, _address(document), document)
 
 
@@ -262,4 +274,5 @@ def _read_launchpad(path: Path, origin: str) -> dict[str, Any]:
         filled = {**beside, **launchpad_document(str(document["host"]), f"host in {path}", given.get("name"))}
     else:
         filled = {"name": "fireworks", **given, "mongoclient_kwargs": PATIENT_CLIENT}
+    _refuse_relative({**options, **dict(parse_qsl(str(filled["host"]).partition("?")[2]))}, f"`{path}`")
     return {**filled, "mongoclient_kwargs": {**filled["mongoclient_kwargs"], **options}}

@@ -20,6 +20,7 @@ import yaml
 from fireworks import LaunchPad
 from fireworks.core.launchpad import WFLock
 
+from al_workflows.claim import is_claimed
 from al_workflows.dft.losses import forgive
 from al_workflows.errors import EnvironmentProblem
 from fw_specs.keys import DFT, FIRST_CYCLE, RUN, STEP
@@ -125,8 +126,11 @@ def put_back(launchpad: LaunchPad, run: str | None, launches: dict[str, Any], *,
 def forgive_points(launchpad: LaunchPad, fw_ids: Iterable[int]) -> None:
     """What the single points among ``fw_ids`` lost so far no longer counts."""
     points = {"fw_id": {"$in": list(fw_ids)}, f"spec.{STEP}": DFT}
-    for firework in launchpad.fireworks.find(points, {"spec._launch_dir": 1}):
-        forgive(Path(firework["spec"]["_launch_dir"]))
+    for firework in launchpad.fireworks.find(points, {"spec._launch_dir": 1, f"spec.{RUN}": 1}):
+        place = Path(firework["spec"]["_launch_dir"])
+        # never into a directory that the database alone calls the run's
+        if is_claimed(place.parent.parent, firework["spec"][RUN]):
+            forgive(place)
 
 
 def local_worker_alive(name: str) -> bool | None:

@@ -11,6 +11,7 @@ from ase.io.formats import UnknownFileTypeError
 
 from al_workflows.errors import InputError
 from al_workflows.history import RunHistory
+from al_workflows.structures import refuse_pickle
 
 
 def with_reference(history: RunHistory, path: Path) -> RunHistory:
@@ -28,6 +29,7 @@ def with_reference(history: RunHistory, path: Path) -> RunHistory:
             f"run {history.run} is of kind {kind}, but a reference is for dynamics (md) or a path (neb); leave it out"
         )
     try:
+        refuse_pickle(path)
         frames = ase.io.read(path, index=":")
     except (OSError, ValueError, UnknownFileTypeError) as error:
         reason = getattr(error, "strerror", None) or " ".join(str(error).split())[:120] or "no format that ASE knows"

@@ -14,6 +14,7 @@ from al_workflows.benchmark.tables import Column, Document, Table
 from al_workflows.errors import InputError
 from al_workflows.potential import Image, train_potential
 from al_workflows.spec import PotentialSpec
+from al_workflows.structures import refuse_pickle
 from al_workflows.threads import single_threaded
 
 #: numbers of training labels, as far as there are so many
@@ -47,6 +48,7 @@ def read_images(path: Path) -> list[Image]:
         The file cannot be read, or one of its structures lacks energy or forces.
     """
     try:
+        refuse_pickle(path)
         frames = read(path, index=":")
     except (OSError, ValueError) as error:
         raise InputError(f"{path} cannot be read ({error}); give the labels.extxyz of a run") from error

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from launchpad.cli import db_users
 from launchpad.cli.options import DataOption
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ app = typer.Typer(
     short_help="A MongoDB of your own on this machine.",
     epilog="Other commands start it by themselves when no other database is set.",
 )
+app.add_typer(db_users.app, name="user")
 
 
 @app.command(

@@ -120,4 +120,4 @@ def _history(run: str | None, output_of: Path | None, launchpad_file: Path | Non
     from launchpad.settings import connect, resolve
     from launchpad.status import read_history
 
-    return read_history(connect(resolve(launchpad_file)), run or "")
+    return read_history(connect(resolve(launchpad_file), read_only=True), run or "")

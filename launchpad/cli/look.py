@@ -30,7 +30,7 @@ def status(
     from launchpad.settings import connect, resolve
     from launchpad.status import fizzled_cause, read_all, read_status
 
-    launchpad = connect(resolve(launchpad_file))
+    launchpad = connect(resolve(launchpad_file), read_only=True)
     console = _wide_console()
     if run is None:
         found = read_all(launchpad)
@@ -57,7 +57,7 @@ def show(
     from launchpad.settings import connect, resolve
     from launchpad.status import read_status
 
-    launchpad = connect(resolve(launchpad_file))
+    launchpad = connect(resolve(launchpad_file), read_only=True)
     store = Store(launchpad.db)
     one = read_status(launchpad, store.find_run(run))
     console = _wide_console()

@@ -44,7 +44,7 @@ def request(key: str) -> Request:
 def test_a_point_of_another_run_is_taken_over(lpad: LaunchPad, tmp_path: Path) -> None:
     start = slab(2.4, seed=0)
     one = through_fireworks(lpad, run_spec(), start, tmp_path)
-    two = through_fireworks(lpad, run_spec(seed=2), start, tmp_path)
+    two = through_fireworks(lpad, run_spec(seed=2), start, tmp_path, "other")
     assert one.reused == 0
     assert two.labels[0].reused_from == one.labels[0].key
     assert two.labels[0].energy == one.labels[0].energy
@@ -53,7 +53,7 @@ def test_a_point_of_another_run_is_taken_over(lpad: LaunchPad, tmp_path: Path) -
     assert two.dft_calls == len(two.labels) - 1
     assert two.summary()["reused"] == 1
     stored = Store(lpad.db).labels(two.run)[0]
-    on_disk = find_label(stored.request, run_spec().dft, Path(tmp_path / "work" / "0000" / "00"))
+    on_disk = find_label(stored.request, run_spec().dft, Path(tmp_path / "other" / "0000" / "00"))
     assert on_disk is not None
     assert on_disk.energy == stored.energy
 

@@ -37,8 +37,10 @@ def work(launchpad: LaunchPad, tmp_path: Path) -> None:
     rapidfire(launchpad, FWorker(), m_dir=str(scratch), sleep_time=0)
 
 
-def through_fireworks(launchpad: LaunchPad, spec: RunSpec, start: Atoms, tmp_path: Path) -> RunResult:
-    assert submit(launchpad, spec, start, tmp_path / "work")
+def through_fireworks(
+    launchpad: LaunchPad, spec: RunSpec, start: Atoms, tmp_path: Path, directory: str = "work"
+) -> RunResult:
+    assert submit(launchpad, spec, start, tmp_path / directory)
     work(launchpad, tmp_path)
     result = Store(launchpad.db).result(run_id(spec, start))
     assert result is not None
@@ -144,7 +146,7 @@ def test_a_lost_label_stops_the_check_with_its_name(lpad: LaunchPad, tmp_path: P
     submit(lpad, spec, start, tmp_path / "work")
     launch_rocket(lpad, FWorker())
     lpad.db["al_labels"].delete_many({})
-    shutil.rmtree(tmp_path / "work")
+    shutil.rmtree(tmp_path / "work" / "0000" / "00")
     work(lpad, tmp_path)
     (check,) = lpad.fireworks.find({"spec.al_step": "check"})
     assert check["state"] == "FIZZLED"
@@ -160,7 +162,10 @@ def test_the_same_run_is_not_submitted_twice(lpad: LaunchPad, tmp_path: Path) ->
     assert submit(lpad, spec, start, tmp_path / "work")
     assert not submit(lpad, spec, start, tmp_path / "elsewhere")
     assert lpad.workflows.count_documents({}) == 1
-    assert submit(lpad, spec.model_copy(update={"seed": 2}), start, tmp_path / "work")
+    with pytest.raises(InputError, match="is the directory of"):
+        submit(lpad, spec.model_copy(update={"seed": 2}), start, tmp_path / "work")
+    assert lpad.db["al_runs"].count_documents({}) == 1  # refused before anything was stored
+    assert submit(lpad, spec.model_copy(update={"seed": 2}), start, tmp_path / "other")
 
 
 @pytest.mark.workflow

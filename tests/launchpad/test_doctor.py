@@ -175,8 +175,8 @@ def test_indexes_that_are_gone(lpad: LaunchPad, lpad_file: Path, tmp_path: Path)
 
 
 def test_a_workflow_that_stays_locked(lpad: LaunchPad, lpad_file: Path, tmp_path: Path) -> None:
-    submit(lpad, run_spec(), slab(), tmp_path)
-    submit(lpad, run_spec(seed=2), slab(), tmp_path)
+    submit(lpad, run_spec(), slab(), tmp_path / "1")
+    submit(lpad, run_spec(seed=2), slab(), tmp_path / "2")
     lpad.workflows.update_many({}, {"$set": {"locked": True}})
     found = look(lpad_file)["locks"]
     assert found.level is WARN
@@ -223,7 +223,7 @@ def test_a_user_who_may_only_read(
         write_private(path, yaml.safe_dump({**any_database, **user}))
         found = look(path)
         client.admin.command("dropUser", "reader")
-    assert found["write access"].level is FAIL
+    assert found["write access"].level is WARN
     assert "readWrite" in found["write access"].remedy
     assert found["database"].level is OK
 
