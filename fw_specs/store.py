@@ -159,6 +159,11 @@ class Store:
             raise InputError(f"run {name!r} fits {len(found)} runs ({', '.join(found[:5])}); write one out")
         return found[0]
 
+    def targets(self) -> dict[str, float | None]:
+        """The force at which each run is done (eV/Å; None: it is judged otherwise), the oldest run first."""
+        found = self._db[RUNS].find({}, {"spec.simulation.fmax": 1}).sort("created", ASCENDING)
+        return {document["_id"]: document["spec"]["simulation"].get("fmax") for document in found}
+
     def run_ids(self) -> list[str]:
         """Ids of all runs, the oldest first."""
         return [document["_id"] for document in self._db[RUNS].find({}, {"_id": 1}).sort("created", ASCENDING)]
@@ -220,6 +225,14 @@ class Store:
             where["cycle"] = {"$lt": below}
         found = self._db[CYCLES].find(where, {"closed": 1}).sort("_id", ASCENDING)
         return tuple(Cycle.from_dict(document["closed"]) for document in found)
+
+    def cycles_by_run(self) -> dict[str, list[Cycle]]:
+        """The checked cycles of every run, in order."""
+        cycles: dict[str, list[Cycle]] = {}
+        shown = {"run": 1, "closed": 1}
+        for document in self._db[CYCLES].find({"closed": {"$exists": True}}, shown).sort("_id", ASCENDING):
+            cycles.setdefault(document["run"], []).append(Cycle.from_dict(document["closed"]))
+        return cycles
 
     def result(self, run: str) -> RunResult | None:
         """The run's result, or None while it goes on."""
