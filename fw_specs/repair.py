@@ -29,14 +29,20 @@ def remove_orphans(launchpad: LaunchPad, run: str) -> list[str]:
     return [f"removed {len(orphans)} Fireworks that belong to no workflow"]
 
 
-def append_again(launchpad: LaunchPad, run: str) -> list[str]:
-    """Run the last query or check again if it lacks its followers; what was done, in words."""
-    done = []
-    for fw_id, step, cycle in _completed(launchpad, run):
-        if _lacks_followers(launchpad, run, fw_id, step, cycle):
-            launchpad.rerun_fw(fw_id)
-            done.append(f"{step} of cycle {cycle} is run again: what it appended was lost")
-    return done
+def lacking_followers(launchpad: LaunchPad, run: str) -> dict[int, str]:
+    """The last query or check if it is done and lacks its followers: id and what it is, in words."""
+    return {
+        fw_id: f"{step} of cycle {cycle}"
+        for fw_id, step, cycle in _completed(launchpad, run)
+        if _lacks_followers(launchpad, run, fw_id, step, cycle)
+    }
+
+
+def append_again(launchpad: LaunchPad, lacking: dict[int, str]) -> list[str]:
+    """Run those that :func:`lacking_followers` found again; what was done, in words."""
+    for fw_id in lacking:
+        launchpad.rerun_fw(fw_id)
+    return [f"{what} is run again: what it appended was lost" for what in lacking.values()]
 
 
 def _completed(launchpad: LaunchPad, run: str) -> list[tuple[int, str, int]]:

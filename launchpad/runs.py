@@ -18,12 +18,14 @@ from fw_specs.store import Store
 from fw_specs.submit import is_submitted, submit
 from launchpad.settings import Source
 from launchpad.status import RunState, fizzled_cause, read_status
-from launchpad.workers import local_workers, mend
+from launchpad.workers import local_workers, mend, replace_dead
 
 # not below `launchpad`, which is the name of FireWorks' own logger
 logger = logging.getLogger("alflow.runs")
 #: s between two looks at a run that is being worked off
 POLL = 0.2
+#: so many workers may end before one of the run's Fireworks does
+MAX_DEAD = 5
 
 #: told of each cycle as it ends
 Listener = Callable[[Cycle], None]
@@ -56,12 +58,13 @@ def work_off(
 ) -> RunResult:
     """Run ``workers`` `rlaunch` processes on this machine until ``run`` has its verdict.
 
-    What an earlier, interrupted call left is taken up: lost and fizzled Fireworks are run again first.
+    What an earlier, interrupted call left is taken up: lost and fizzled Fireworks are run again first. A worker that
+    ends is replaced, and what it was at is run again.
 
     Raises
     ------
     EnvironmentProblem
-        The workers ended although there was work left; the message names their log.
+        Workers ended again and again although there was work left; the message names their log.
     AlWorkflowsError
         A step ended in an error; the message holds its last line and where it ran.
     """
@@ -75,7 +78,7 @@ def work_off(
     for fizzled in launchpad.fireworks.find({f"spec.{RUN}": run, "state": "FIZZLED"}, {"fw_id": 1}):
         launchpad.rerun_fw(fizzled["fw_id"])
     directory.mkdir(parents=True, exist_ok=True)
-    log, told = directory / "workers.log", 0
+    log, told, completed, dead = directory / "workers.log", 0, 0, 0
     with local_workers(launchpad, source, run, workers, log) as crew:
         while True:
             cycles = store.cycles(run)
@@ -91,8 +94,13 @@ def work_off(
             if status.state is RunState.FIZZLED and not status.fireworks.keys() & {"RUNNING", "READY"}:
                 cause = fizzled_cause(launchpad, run)
                 raise AlWorkflowsError(f"run {run} stopped: {cause}; mend the cause and run the command again")
-            if crew.alive() == 0:
-                raise EnvironmentProblem(f"the workers of run {run} ended before it did; see {log}")
+            if status.fireworks.get("COMPLETED", 0) > completed:
+                completed, dead = status.fireworks["COMPLETED"], 0
+            dead += len(crew.dead())
+            if dead > MAX_DEAD:
+                raise EnvironmentProblem(f"the workers of run {run} end before it does, the last {dead}; see {log}")
+            for what in replace_dead(launchpad, run, crew):
+                logger.warning("%s: %s", run, what)
             time.sleep(POLL)
 
 

@@ -10,9 +10,10 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import count as numbers
 from pathlib import Path
 from typing import IO
 
@@ -23,13 +24,15 @@ from fireworks.core.launchpad import WFLock
 from al_workflows.dft.losses import forgive
 from al_workflows.errors import EnvironmentProblem
 from fw_specs.keys import DFT, FIRST_CYCLE, RUN, STEP
-from fw_specs.repair import append_again, remove_orphans
+from fw_specs.repair import append_again, lacking_followers, remove_orphans
 from launchpad.settings import Source, write_worker_config
 
 #: how the names of this machine's workers begin
 PREFIX = f"alflow-{socket.gethostname()}-"
 #: s after which a workflow's lock counts as left behind; an update takes milliseconds
 LOCK_PATIENCE = 5
+#: the same while other workers are alive, who may be slow
+LIVE_LOCK_PATIENCE = 30
 #: goes on until it is ended, looking once a second for what has become ready
 RAPIDFIRE = (
     *("-l", "my_launchpad.yaml", "-w", "my_fworker.yaml"),
@@ -38,16 +41,22 @@ RAPIDFIRE = (
 TIED = (sys.executable, "-m", "launchpad.tied")
 
 
-@dataclass(frozen=True)
+@dataclass
 class Workers:
-    """The workers of this process: all carry ``name`` in their launches."""
+    """The workers of this process, by the names that their launches carry; ``start`` starts the one of a name."""
 
-    name: str
-    processes: tuple[subprocess.Popen[bytes], ...]
+    start: Callable[[str], subprocess.Popen[bytes]]
+    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    _numbers: Iterator[int] = field(default_factory=numbers)
 
-    def alive(self) -> int:
-        """How many still run."""
-        return sum(process.poll() is None for process in self.processes)
+    def add(self) -> None:
+        """Start another one, under a name that none had before."""
+        name = f"{_starter(os.getpid())}-{next(self._numbers)}"
+        self.processes[name] = self.start(name)
+
+    def dead(self) -> list[str]:
+        """Names of those that have ended."""
+        return [name for name, process in self.processes.items() if process.poll() is not None]
 
 
 def rlaunch_program() -> str:
@@ -78,23 +87,46 @@ def local_workers(launchpad: LaunchPad, source: Source, run: str, count: int, lo
     log
         The workers' output is appended to this file.
     """
-    name, rlaunch = _worker_name(os.getpid()), rlaunch_program()
+    rlaunch = rlaunch_program()
     with tempfile.TemporaryDirectory(prefix="alflow-workers-") as scratch, log.open("ab") as output:
-        processes: list[subprocess.Popen[bytes]] = []
+
+        def start(name: str) -> subprocess.Popen[bytes]:
+            directory = Path(scratch) / name
+            directory.mkdir()
+            # no category: one worker here takes every step
+            worker = {"name": name, "category": "", "query": json.dumps({f"spec.{RUN}": run})}
+            (directory / "my_fworker.yaml").write_text(yaml.safe_dump(worker))
+            write_worker_config(directory, source)
+            return _start([*TIED, str(os.getpid()), rlaunch, *RAPIDFIRE], directory, output)
+
+        crew = Workers(start)
         try:
-            for number in range(count):
-                directory = Path(scratch) / str(number)
-                directory.mkdir()
-                # no category: one worker here takes every step
-                worker = {"name": name, "category": "", "query": json.dumps({f"spec.{RUN}": run})}
-                (directory / "my_fworker.yaml").write_text(yaml.safe_dump(worker))
-                write_worker_config(directory, source)
-                processes.append(_start([*TIED, str(os.getpid()), rlaunch, *RAPIDFIRE], directory, output))
-            yield Workers(name, tuple(processes))
+            for _ in range(count):
+                crew.add()
+            yield crew
         finally:
             with _holding_lock(launchpad, run):
-                _end(processes)
-            put_back(launchpad, run, [name])
+                _end(crew.processes.values())
+            put_back(launchpad, run, crew.processes.keys())
+
+
+def replace_dead(launchpad: LaunchPad, run: str, crew: Workers) -> list[str]:
+    """Have run again what the dead workers of ``crew`` were at, and start others; what was done, in words."""
+    dead = crew.dead()
+    if not dead:
+        return []
+    done = [f"worker {name} ended ({_ending(crew.processes[name].returncode)})" for name in dead]
+    done += _untangle(launchpad, run, LIVE_LOCK_PATIENCE)
+    # not as stopped on purpose: a single point that kills its worker is given up in the end
+    done += _run_again(_lost(launchpad, run, dead))
+    for name in dead:
+        del crew.processes[name]
+        crew.add()
+    return done
+
+
+def _ending(code: int) -> str:
+    return f"exit status {code}" if code >= 0 else f"by {signal.Signals(-code).name}"
 
 
 def _start(command: list[str], directory: Path, output: IO[bytes]) -> subprocess.Popen[bytes]:
@@ -108,16 +140,21 @@ def _start(command: list[str], directory: Path, output: IO[bytes]) -> subprocess
     )
 
 
-def put_back(launchpad: LaunchPad, run: str, names: list[str]) -> list[int]:
-    """Make the Fireworks of ``run`` that were with the (dead) workers ``names`` ready again; their ids."""
-    where = {"fworker.name": {"$in": names}}
-    of_run = {f"spec.{RUN}": run}
-    _, lost, _ = launchpad.detect_lostruns(
-        expiration_secs=0, rerun=True, refresh=True, query=of_run, launch_query=where
-    )
-    stopped = {"fw_id": {"$in": list(lost)}, f"spec.{STEP}": DFT}
+def put_back(launchpad: LaunchPad, run: str, names: Collection[str]) -> list[int]:
+    """Make the Fireworks of ``run`` that were with the stopped workers ``names`` ready again; their ids."""
+    lost = _lost(launchpad, run, names)
+    stopped = {"fw_id": {"$in": lost}, f"spec.{STEP}": DFT}
     for firework in launchpad.fireworks.find(stopped, {"spec._launch_dir": 1}):
         forgive(Path(firework["spec"]["_launch_dir"]))
+    return lost
+
+
+def _lost(launchpad: LaunchPad, run: str, names: Collection[str]) -> list[int]:
+    """Make ready what the dead workers ``names`` had of ``run``; the ids."""
+    where = {"fworker.name": {"$in": list(names)}}
+    _, lost, _ = launchpad.detect_lostruns(
+        expiration_secs=0, rerun=True, refresh=True, query={f"spec.{RUN}": run}, launch_query=where
+    )
     return list(lost)
 
 
@@ -125,21 +162,37 @@ def put_back_orphans(launchpad: LaunchPad, run: str) -> list[int]:
     """Make ready what workers of this machine held whose starter was killed before it could put it back."""
     names = launchpad.launches.distinct("fworker.name", {"state": "RUNNING"})
     here = [name for name in names if name.startswith(PREFIX)]
-    dead = [name for name in here if name != _worker_name(int(name.removeprefix(PREFIX).partition("-")[0]))]
+    dead = [name for name in here if not _is_of(name, int(name.removeprefix(PREFIX).partition("-")[0]))]
     return put_back(launchpad, run, dead) if dead else []
+
+
+def _is_of(name: str, pid: int) -> bool:
+    """Whether the process ``pid`` that is there now started the worker ``name``."""
+    return f"{name}-".startswith(f"{_starter(pid)}-")
 
 
 def mend(launchpad: LaunchPad, run: str) -> list[str]:
     """Free the run of a lock and of half-made followers that a killed worker left; what was done, in words."""
-    with _holding_lock(launchpad, run):  # takes over one that was left: FireWorks holds a lock for milliseconds
+    return _untangle(launchpad, run, LOCK_PATIENCE) + _run_again(put_back_orphans(launchpad, run))
+
+
+def _untangle(launchpad: LaunchPad, run: str, patience: int) -> list[str]:
+    with _holding_lock(
+        launchpad, run, patience
+    ):  # takes over one that was left: FireWorks holds a lock for milliseconds
         done = remove_orphans(launchpad, run)
-    done += append_again(launchpad, run)
-    lost = put_back_orphans(launchpad, run)
-    return [*done, *(f"Firework {fw_id} is run again: its worker was lost" for fw_id in lost)]
+        # under the lock nobody is about to append
+        lacking = lacking_followers(launchpad, run)
+    return done + append_again(launchpad, lacking)
 
 
-def _worker_name(pid: int) -> str:
-    """The name of the workers that the process ``pid`` starts: process numbers come again, start times do not."""
+def _run_again(fw_ids: list[int]) -> list[str]:
+    return [f"Firework {fw_id} is run again: its worker was lost" for fw_id in fw_ids]
+
+
+def _starter(pid: int) -> str:
+    """How the names of the workers begin that the process ``pid`` starts: process numbers come again, start times do
+    not."""
     try:
         # the fields behind the command, which may hold blanks; the 20th of them is the start time in clock ticks
         started = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
@@ -149,7 +202,7 @@ def _worker_name(pid: int) -> str:
 
 
 @contextmanager
-def _holding_lock(launchpad: LaunchPad, run: str) -> Iterator[None]:
+def _holding_lock(launchpad: LaunchPad, run: str, patience: int = LOCK_PATIENCE) -> Iterator[None]:
     """Hold the run's workflow lock, so that a worker that is killed in the block does not leave it locked."""
     newest = launchpad.workflows.find_one(
         {f"metadata.{RUN}": run}, {"nodes": 1}, sort=[(f"metadata.{FIRST_CYCLE}", -1)]
@@ -157,11 +210,11 @@ def _holding_lock(launchpad: LaunchPad, run: str) -> Iterator[None]:
     if newest is None:
         yield
         return
-    with WFLock(launchpad, newest["nodes"][0], expire_secs=LOCK_PATIENCE, kill=True):
+    with WFLock(launchpad, newest["nodes"][0], expire_secs=patience, kill=True):
         yield
 
 
-def _end(processes: list[subprocess.Popen[bytes]]) -> None:
+def _end(processes: Collection[subprocess.Popen[bytes]]) -> None:
     """End the workers at once: a single point ends with its worker, and unfinished work is run again."""
     for process in processes:
         with suppress(ProcessLookupError):
