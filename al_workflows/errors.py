@@ -25,3 +25,11 @@ class SimulationError(AlWorkflowsError):
 
 class RecordMissing(AlWorkflowsError):
     """A step was run before the steps it rests on, or their records were deleted."""
+
+
+def exception_line(text: str) -> str:
+    """The line of the last traceback in ``text`` that names the exception; empty if there is no traceback."""
+    _, header, block = text.rpartition("Traceback (most recent call last):\n")
+    # frames are indented, and a message may have several lines
+    lines = (line.strip() for line in block.splitlines() if line.strip() and not line[0].isspace())
+    return next(lines, "") if header else ""

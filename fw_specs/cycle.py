@@ -6,6 +6,7 @@ train → simulate → query → check          every later cycle; query puts it
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,12 @@ def dft_firework(run: str, cycle: int, spec: RunSpec, directory: Path, request: 
     parameters = {"run": run, "request": request.to_dict(), "dft": spec.dft.model_dump(mode="json")}
     where, index = point_directory(directory, request), request.key.rpartition("/")[2]
     return _firework(run, cycle, DFT, spec, where, parameters, name=f"{run}:{cycle}:{DFT}-{index}")
+
+
+def hold(fireworks: Iterable[Firework], state: str | None) -> None:
+    """Have new ``fireworks`` begin in ``state`` (PAUSED, DEFUSED) instead of running; nothing if it is None."""
+    for firework in fireworks:
+        firework.state = state or firework.state
 
 
 def point_directory(directory: Path, request: Request) -> Path:

@@ -25,6 +25,8 @@ TASKS = {
 RUNS, CYCLES, LABELS, MODELS, POOLS = "al_runs", "al_cycles", "al_labels", "al_models", "al_pools"
 #: accepted labels by content, and who is computing one
 POINTS = "al_points"
+#: lost launches, and leases on work that one process does at a time
+LOSSES, LEASES = "al_losses", "al_leases"
 #: GridFS bucket of weights and pools
 BLOBS = "al_blobs"
 

@@ -30,7 +30,7 @@ def remove_orphans(launchpad: LaunchPad, run: str) -> list[str]:
 
 
 def lacking_followers(launchpad: LaunchPad, run: str) -> dict[int, str]:
-    """The last query or check if it is done and lacks its followers: id and what it is, in words."""
+    """The last query or check if it is done and lacks its followers: id and, in words, which it is."""
     return {
         fw_id: f"{step} of cycle {cycle}"
         for fw_id, step, cycle in _completed(launchpad, run)
@@ -39,10 +39,37 @@ def lacking_followers(launchpad: LaunchPad, run: str) -> dict[int, str]:
 
 
 def append_again(launchpad: LaunchPad, lacking: dict[int, str]) -> list[str]:
-    """Run those that :func:`lacking_followers` found again; what was done, in words."""
+    """Run those again; what was done, in words."""
     for fw_id in lacking:
         launchpad.rerun_fw(fw_id)
-    return [f"{what} is run again: what it appended was lost" for what in lacking.values()]
+    return [f"{which} is run again: what it appended was lost" for which in lacking.values()]
+
+
+def unrefreshed(launchpad: LaunchPad, run: str) -> list[int]:
+    """Fireworks that are done and whose workflow does not know, and those that wait although all before them is done.
+
+    In the order in which they are to be refreshed. Only while the run's workflow is locked.
+    """
+    done: list[int] = []
+    waiting: list[int] = []
+    for workflow in launchpad.workflows.find({f"metadata.{RUN}": run, "state": {"$ne": "COMPLETED"}}):
+        known, parents = workflow["fw_states"], workflow["parent_links"]
+        found = launchpad.fireworks.find({"fw_id": {"$in": workflow["nodes"]}}, {"fw_id": 1, "state": 1})
+        states = {fw["fw_id"]: fw["state"] for fw in found}
+        done += [fw_id for fw_id, state in states.items() if state == "COMPLETED" != known.get(str(fw_id))]
+        waiting += [
+            fw_id
+            for fw_id, state in states.items()
+            if state == "WAITING" and all(states.get(one) == "COMPLETED" for one in parents.get(str(fw_id), []))
+        ]
+    return [*done, *waiting]
+
+
+def refresh(launchpad: LaunchPad, fw_ids: list[int]) -> list[str]:
+    """Have FireWorks work out their states anew; what was done, in words."""
+    for fw_id in fw_ids:
+        launchpad._refresh_wf(fw_id)
+    return [f"brought {len(fw_ids)} Fireworks up to date with their workflow"] if fw_ids else []
 
 
 def _completed(launchpad: LaunchPad, run: str) -> list[tuple[int, str, int]]:

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +24,11 @@ from al_workflows.dft.settings import dft_hash
 from al_workflows.records import Label, Request
 from al_workflows.spec import DftSpec
 from al_workflows.structures import structure_key
+from fw_specs import lease
 from fw_specs.keys import POINTS
 
-#: s that a lease lasts without being renewed, and between two renewals
-LEASE, RENEWAL = 120, 30
+#: s that a lease lasts without being renewed
+LEASE = 120
 #: s between two looks of one who waits
 POLL = 1.0
 
@@ -53,7 +53,7 @@ def shared(
     points, key = database[POINTS], point_key(request.atoms, dft)
     with suppress(DuplicateKeyError):  # somebody asked before
         points.insert_one({"_id": key})
-    while not _lease(points, key, request.key):
+    while not lease.take(points, key, request.key, LEASE, {"label": {"$exists": False}}):
         found = points.find_one({"_id": key})
         if found is not None and "label" in found:
             label = dataclasses.replace(
@@ -63,44 +63,10 @@ def shared(
             return label
         time.sleep(POLL)
     try:
-        with _renewed(points, key, request.key):
+        with lease.renewed(points, key, request.key, LEASE):
             label = compute()
         if label.ok:
             points.update_one({"_id": key}, {"$set": {"label": label.to_dict(), "of": label.key}})
     finally:
-        points.update_one({"_id": key, "lease.owner": request.key}, {"$unset": {"lease": 1}})
+        lease.give_back(points, key, request.key)
     return label
-
-
-def _lease(points: Any, key: str, owner: str) -> bool:
-    """Take the lease if the point has no label and nobody else holds it."""
-    free = [
-        {"lease": {"$exists": False}},
-        {"lease.owner": owner},  # ours: its first holder was lost
-        {"$expr": {"$lt": ["$lease.until", "$$NOW"]}},
-    ]
-    where = {"_id": key, "label": {"$exists": False}, "$or": free}
-    return points.find_one_and_update(where, _until(owner)) is not None
-
-
-def _until(owner: str) -> list[dict[str, Any]]:
-    until = {"$dateAdd": {"startDate": "$$NOW", "unit": "second", "amount": LEASE}}
-    return [{"$set": {"lease": {"owner": owner, "until": until}}}]
-
-
-@contextmanager
-def _renewed(points: Any, key: str, owner: str) -> Iterator[None]:
-    """Renew the lease while the block runs."""
-    ended = threading.Event()
-
-    def renew() -> None:
-        while not ended.wait(RENEWAL):
-            points.update_one({"_id": key, "lease.owner": owner}, _until(owner))
-
-    thread = threading.Thread(target=renew, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()

@@ -24,7 +24,7 @@ from al_workflows.simulations.displacement import asks_for_curvature
 from al_workflows.spec import RunSpec
 from al_workflows.spec_file import parse_spec
 from al_workflows.versions import installed_versions
-from fw_specs.keys import BLOBS, CYCLES, FIRST_CYCLE, LABELS, MODELS, POOLS, RUN, RUNS, cycle_id
+from fw_specs.keys import BLOBS, CYCLES, FIRST_CYCLE, LABELS, LOSSES, MODELS, POOLS, RUN, RUNS, cycle_id
 
 Document = dict[str, Any]
 
@@ -33,6 +33,7 @@ INDEXES = (
     (CYCLES, ("run", "cycle")),
     (LABELS, ("run", "cycle")),
     (RUNS, ("created",)),
+    (LOSSES, ("fw_id", "at")),
     ("fireworks", (f"spec.{RUN}", "state")),
 )
 FIRST_CYCLES = (f"metadata.{RUN}", f"metadata.{FIRST_CYCLE}")
@@ -43,7 +44,8 @@ class StoredRun:
     """A run as it was submitted.
 
     ``directory`` is where its Fireworks run; ``created`` is UTC; ``versions`` are those of the packages that submitted
-    it (empty for a run that was submitted before they were kept). ``final`` is where a path ends.
+    it (empty for a run that was submitted before they were kept). ``final`` is where a path ends. ``held`` is the state
+    of what a paused or cancelled run still appends (PAUSED, DEFUSED); None for a run that goes on.
     """
 
     run: str
@@ -53,6 +55,7 @@ class StoredRun:
     created: datetime.datetime
     versions: Mapping[str, str] = field(default_factory=dict)
     final: Atoms | None = None
+    held: str | None = None
 
 
 class Store:
@@ -136,6 +139,15 @@ class Store:
     def run_ids(self) -> list[str]:
         """Ids of all runs, the oldest first."""
         return [document["_id"] for document in self._db[RUNS].find({}, {"_id": 1}).sort("created", ASCENDING)]
+
+    def hold(self, run: str, state: str | None) -> None:
+        """Have what the run appends from now on in ``state`` (PAUSED, DEFUSED); None: let it go on."""
+        change = {"$unset": {"held": 1}} if state is None else {"$set": {"held": state}}
+        self._db[RUNS].update_one({"_id": run}, change)
+
+    def held(self) -> dict[str, str]:
+        """The runs that are held, and in which state."""
+        return {one["_id"]: one["held"] for one in self._db[RUNS].find({"held": {"$exists": True}}, {"held": 1})}
 
     # --- labels ---------------------------------------------------------------------------------------------------
 
@@ -286,4 +298,5 @@ def _stored_run(document: Document) -> StoredRun:
         created=document["created"],
         versions=document.get("versions", {}),
         final=None if document.get("final") is None else atoms_from_dict(document["final"]),
+        held=document.get("held"),
     )

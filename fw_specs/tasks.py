@@ -114,6 +114,7 @@ class QueryTask(_CycleTask):
         points = [
             cycles.dft_firework(run.run, cycle, run.spec, run.directory, request) for request in selection.requests
         ]
+        cycles.hold(points, store.run(run.run).held)  # asked last: it may have been paused meanwhile
         return FWAction(stored_data={"asked": len(points), "refused": len(selection.rejected)}, detours=points)
 
 
@@ -174,6 +175,7 @@ class CheckTask(_CycleTask):
             write_result(result, run.directory)
             return FWAction(stored_data=stored)
         following = cycles.next_cycle(run.run, cycle + 1, run.spec, run.directory)
+        cycles.hold(following.fws, store.run(run.run).held)
         if links.has_cycle(self.launchpad, self.fw_id, run.run, cycle + 1):
             return FWAction(stored_data=stored)
         if links.nodes(self.launchpad, self.fw_id) >= MAX_NODES:

@@ -94,6 +94,9 @@ def work_off(
             if status.state is RunState.FIZZLED and not status.fireworks.keys() & {"RUNNING", "READY"}:
                 cause = fizzled_cause(launchpad, run)
                 raise AlWorkflowsError(f"run {run} stopped: {cause}; mend the cause and run the command again")
+            if status.state in (RunState.PAUSED, RunState.CANCELLED):
+                verb = "resume" if status.state is RunState.PAUSED else "rerun"
+                raise AlWorkflowsError(f"run {run} is {status.state.lower()}; `alflow {verb} {run}` lets it go on")
             if status.fireworks.get("COMPLETED", 0) > completed:
                 completed, dead = status.fireworks["COMPLETED"], 0
             dead += len(crew.dead())

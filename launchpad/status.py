@@ -15,6 +15,7 @@ from al_workflows.records import Cycle, VerdictKind
 from al_workflows.spec import RunSpec
 from fw_specs.keys import RUN
 from fw_specs.store import Store
+from launchpad.fizzled import last_trace
 
 
 class RunState(enum.StrEnum):
@@ -27,6 +28,7 @@ class RunState(enum.StrEnum):
     RUNNING = "RUNNING"
     WAITING = "WAITING"
     PAUSED = "PAUSED"
+    CANCELLED = "CANCELLED"
     FIZZLED = "FIZZLED"
     SUBMITTING = "SUBMITTING"
 
@@ -90,7 +92,9 @@ def _state_under_way(fireworks: Mapping[str, int]) -> RunState:
         return RunState.FIZZLED
     if fireworks.get("RUNNING"):
         return RunState.RUNNING
-    if fireworks.get("PAUSED") or fireworks.get("DEFUSED"):
+    if fireworks.get("DEFUSED"):
+        return RunState.CANCELLED
+    if fireworks.get("PAUSED"):
         return RunState.PAUSED
     return RunState.WAITING
 
@@ -132,8 +136,7 @@ def fizzled_cause(launchpad: LaunchPad, run: str) -> str:
     if fw is None or not fw.get("launches"):
         return "unknown"
     launch = launchpad.launches.find_one({"launch_id": fw["launches"][-1]}, {"action": 1, "launch_dir": 1}) or {}
-    stored: dict[str, Any] = (launch.get("action") or {}).get("stored_data", {})
-    trace = str(stored.get("_exception", {}).get("_stacktrace", "")).strip()
+    trace = last_trace(launch)
     last = trace.splitlines()[-1] if trace else "no traceback was stored (the worker was lost)"
     return f"{fw['name']} (fw_id {fw['fw_id']}, {launch.get('launch_dir')}): {last}"
 

@@ -10,12 +10,12 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import count as numbers
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import yaml
 from fireworks import LaunchPad
@@ -24,15 +24,13 @@ from fireworks.core.launchpad import WFLock
 from al_workflows.dft.losses import forgive
 from al_workflows.errors import EnvironmentProblem
 from fw_specs.keys import DFT, FIRST_CYCLE, RUN, STEP
-from fw_specs.repair import append_again, lacking_followers, remove_orphans
+from fw_specs.repair import append_again, lacking_followers, refresh, remove_orphans, unrefreshed
 from launchpad.settings import Source, write_worker_config
 
 #: how the names of this machine's workers begin
 PREFIX = f"alflow-{socket.gethostname()}-"
 #: s after which a workflow's lock counts as left behind; an update takes milliseconds
 LOCK_PATIENCE = 5
-#: the same while other workers are alive, who may be slow
-LIVE_LOCK_PATIENCE = 30
 #: goes on until it is ended, looking once a second for what has become ready
 RAPIDFIRE = (
     *("-l", "my_launchpad.yaml", "-w", "my_fworker.yaml"),
@@ -51,7 +49,7 @@ class Workers:
 
     def add(self) -> None:
         """Start another one, under a name that none had before."""
-        name = f"{_starter(os.getpid())}-{next(self._numbers)}"
+        name = f"{process_name(os.getpid())}-{next(self._numbers)}"
         self.processes[name] = self.start(name)
 
     def dead(self) -> list[str]:
@@ -107,7 +105,7 @@ def local_workers(launchpad: LaunchPad, source: Source, run: str, count: int, lo
         finally:
             with _holding_lock(launchpad, run):
                 _end(crew.processes.values())
-            put_back(launchpad, run, crew.processes.keys())
+            put_back(launchpad, run, {"fworker.name": {"$in": list(crew.processes)}})
 
 
 def replace_dead(launchpad: LaunchPad, run: str, crew: Workers) -> list[str]:
@@ -116,13 +114,13 @@ def replace_dead(launchpad: LaunchPad, run: str, crew: Workers) -> list[str]:
     if not dead:
         return []
     done = [f"worker {name} ended ({_ending(crew.processes[name].returncode)})" for name in dead]
-    done += _untangle(launchpad, run, LIVE_LOCK_PATIENCE)
+    done += mend_workflow(launchpad, run, force=True)
     # not as stopped on purpose: a single point that kills its worker is given up in the end
-    done += _run_again(_lost(launchpad, run, dead))
+    lost = put_back(launchpad, run, {"fworker.name": {"$in": dead}}, stopped=False)
     for name in dead:
         del crew.processes[name]
         crew.add()
-    return done
+    return [*done, *_run_again(lost)]
 
 
 def _ending(code: int) -> str:
@@ -140,59 +138,72 @@ def _start(command: list[str], directory: Path, output: IO[bytes]) -> subprocess
     )
 
 
-def put_back(launchpad: LaunchPad, run: str, names: Collection[str]) -> list[int]:
-    """Make the Fireworks of ``run`` that were with the stopped workers ``names`` ready again; their ids."""
-    lost = _lost(launchpad, run, names)
-    stopped = {"fw_id": {"$in": lost}, f"spec.{STEP}": DFT}
-    for firework in launchpad.fireworks.find(stopped, {"spec._launch_dir": 1}):
-        forgive(Path(firework["spec"]["_launch_dir"]))
-    return lost
+def put_back(launchpad: LaunchPad, run: str, launches: dict[str, Any], *, stopped: bool = True) -> list[int]:
+    """Make the running Fireworks of ``run`` ready again whose ``launches`` (a query) are with lost workers; their ids.
 
-
-def _lost(launchpad: LaunchPad, run: str, names: Collection[str]) -> list[int]:
-    """Make ready what the dead workers ``names`` had of ``run``; the ids."""
-    where = {"fworker.name": {"$in": list(names)}}
+    With ``stopped`` the workers were ended on purpose: an unfinished single point does not count as lost then.
+    """
+    of_run = {f"spec.{RUN}": run}
     _, lost, _ = launchpad.detect_lostruns(
-        expiration_secs=0, rerun=True, refresh=True, query={f"spec.{RUN}": run}, launch_query=where
+        expiration_secs=0, rerun=True, refresh=True, query=of_run, launch_query=dict(launches)
     )
+    if stopped:
+        forgive_points(launchpad, lost)
     return list(lost)
+
+
+def forgive_points(launchpad: LaunchPad, fw_ids: Iterable[int]) -> None:
+    """What the single points among ``fw_ids`` lost so far no longer counts."""
+    points = {"fw_id": {"$in": list(fw_ids)}, f"spec.{STEP}": DFT}
+    for firework in launchpad.fireworks.find(points, {"spec._launch_dir": 1}):
+        forgive(Path(firework["spec"]["_launch_dir"]))
+
+
+def local_worker_alive(name: str) -> bool | None:
+    """Whether the process of this machine whose name (or whose workers') is ``name`` runs; None for any other name."""
+    pid = name.removeprefix(PREFIX).partition("-")[0]
+    if not name.startswith(PREFIX) or not pid.isdigit():
+        return None
+    return f"{name}-".startswith(f"{process_name(int(pid))}-")
 
 
 def put_back_orphans(launchpad: LaunchPad, run: str) -> list[int]:
     """Make ready what workers of this machine held whose starter was killed before it could put it back."""
     names = launchpad.launches.distinct("fworker.name", {"state": "RUNNING"})
-    here = [name for name in names if name.startswith(PREFIX)]
-    dead = [name for name in here if not _is_of(name, int(name.removeprefix(PREFIX).partition("-")[0]))]
-    return put_back(launchpad, run, dead) if dead else []
-
-
-def _is_of(name: str, pid: int) -> bool:
-    """Whether the process ``pid`` that is there now started the worker ``name``."""
-    return f"{name}-".startswith(f"{_starter(pid)}-")
+    dead = [name for name in names if local_worker_alive(name) is False]
+    return put_back(launchpad, run, {"fworker.name": {"$in": dead}}) if dead else []
 
 
 def mend(launchpad: LaunchPad, run: str) -> list[str]:
     """Free the run of a lock and of half-made followers that a killed worker left; what was done, in words."""
-    return _untangle(launchpad, run, LOCK_PATIENCE) + _run_again(put_back_orphans(launchpad, run))
-
-
-def _untangle(launchpad: LaunchPad, run: str, patience: int) -> list[str]:
-    with _holding_lock(
-        launchpad, run, patience
-    ):  # takes over one that was left: FireWorks holds a lock for milliseconds
-        done = remove_orphans(launchpad, run)
-        # under the lock nobody is about to append
-        lacking = lacking_followers(launchpad, run)
-    return done + append_again(launchpad, lacking)
+    done = mend_workflow(launchpad, run, force=True)
+    return [*done, *_run_again(put_back_orphans(launchpad, run))]
 
 
 def _run_again(fw_ids: list[int]) -> list[str]:
     return [f"Firework {fw_id} is run again: its worker was lost" for fw_id in fw_ids]
 
 
-def _starter(pid: int) -> str:
-    """How the names of the workers begin that the process ``pid`` starts: process numbers come again, start times do
-    not."""
+def mend_workflow(launchpad: LaunchPad, run: str, *, force: bool = False) -> list[str]:
+    """Undo what a worker left that was killed while it held the run's lock; what was done, in words.
+
+    Others may work on the run meanwhile: what is looked at is looked at while no one else can write. With ``force`` a
+    lock that does not go away in seconds is taken over; FireWorks holds one for milliseconds.
+
+    Raises
+    ------
+    LockedWorkflowError
+        The lock does not go away, and there is no ``force``.
+    """
+    with _holding_lock(launchpad, run, force=force):
+        done = remove_orphans(launchpad, run)
+        half_done = lacking_followers(launchpad, run)
+        stale = unrefreshed(launchpad, run)
+    return [*done, *append_again(launchpad, half_done), *refresh(launchpad, stale)]
+
+
+def process_name(pid: int) -> str:
+    """The name of the process ``pid`` and of the workers that it starts: numbers come again, start times do not."""
     try:
         # the fields behind the command, which may hold blanks; the 20th of them is the start time in clock ticks
         started = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
@@ -202,7 +213,7 @@ def _starter(pid: int) -> str:
 
 
 @contextmanager
-def _holding_lock(launchpad: LaunchPad, run: str, patience: int = LOCK_PATIENCE) -> Iterator[None]:
+def _holding_lock(launchpad: LaunchPad, run: str, *, force: bool = True) -> Iterator[None]:
     """Hold the run's workflow lock, so that a worker that is killed in the block does not leave it locked."""
     newest = launchpad.workflows.find_one(
         {f"metadata.{RUN}": run}, {"nodes": 1}, sort=[(f"metadata.{FIRST_CYCLE}", -1)]
@@ -210,7 +221,7 @@ def _holding_lock(launchpad: LaunchPad, run: str, patience: int = LOCK_PATIENCE)
     if newest is None:
         yield
         return
-    with WFLock(launchpad, newest["nodes"][0], expire_secs=patience, kill=True):
+    with WFLock(launchpad, newest["nodes"][0], expire_secs=LOCK_PATIENCE, kill=force):
         yield
 
 

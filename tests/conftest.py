@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from fireworks import LaunchPad
 
     from launchpad.local_mongo import LocalMongo
+    from tests.slurm import SlurmCluster
 
 OUR_VARIABLES = ("AL_WORKFLOWS_MONGODB_URI", "AL_WORKFLOWS_MONGODB_URI_FILE", "AL_WORKFLOWS_DATA", "FW_CONFIG_FILE")
 
@@ -85,3 +86,14 @@ def lpad(lpad_file: Path) -> Iterator[LaunchPad]:
     launchpad = LaunchPad.from_file(str(lpad_file))
     yield launchpad
     launchpad.connection.close()
+
+
+@pytest.fixture(scope="session")
+def slurm_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SlurmCluster]:
+    """A real SLURM cluster of three virtual nodes for the whole session; needs root and .ci/install_slurm."""
+    from tests.slurm import SlurmCluster, why_not
+
+    if reason := why_not():
+        pytest.skip(reason)
+    with SlurmCluster(tmp_path_factory.mktemp("slurm")) as cluster:
+        yield cluster

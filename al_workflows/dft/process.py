@@ -17,7 +17,7 @@ from ase import Atoms
 from al_workflows.dft.backend import Computed, one_line
 from al_workflows.dft.guard import GRACE, STOP_SIGNALS
 from al_workflows.dft.runner import REQUEST_FILE, RESULT_FILE
-from al_workflows.errors import EnvironmentProblem, InputError
+from al_workflows.errors import EnvironmentProblem, InputError, exception_line
 from al_workflows.records import LabelStatus, atoms_to_dict
 
 STDOUT_FILE, STDERR_FILE = "stdout", "stderr"
@@ -150,11 +150,8 @@ def _outcome(returncode: int, directory: Path) -> Computed | Failed:
 def last_words(directory: Path) -> str:
     """The line that says what went wrong: the last traceback's exception, else the last line written."""
     stderr = _tail(directory / STDERR_FILE)
-    _, header, block = stderr.rpartition("Traceback (most recent call last):\n")
-    if header:
-        for line in block.splitlines():
-            if line.strip() and not line[0].isspace():  # frames are indented, and a message may have several lines
-                return one_line(line)
+    if line := exception_line(stderr):
+        return one_line(line)
     for text in (stderr, _tail(directory / STDOUT_FILE)):
         lines = [line for line in text.splitlines() if line.strip()]
         if lines:

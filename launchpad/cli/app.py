@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from launchpad.cli import benchmark, db, demo, doctor, files, look, morse, runs
+from launchpad.cli import benchmark, control, db, demo, doctor, files, keep, look, morse, runs
 from launchpad.cli.errors import CommandGroup, with_one_line_errors
 
 
@@ -38,6 +38,14 @@ app.command(epilog=_examples("alflow submit relax.yaml", "alflow submit relax.ya
 app.command(epilog=_examples("alflow run relax.yaml --workers 2", "alflow run relax.yaml --in-process"))(runs.run)
 app.command(epilog=_examples("alflow status", "alflow status relax-1a2b"))(look.status)
 app.command(epilog=_examples("alflow show relax-1a2b"))(look.show)
+app.command(
+    epilog=_examples("alflow supervise", "alflow supervise cluster --max-jobs 4 --max-jobs dft=50 --until-done")
+)(keep.supervise)
+app.command(epilog=_examples("alflow recover --dry-run", "alflow recover relax-1a2b"))(keep.recover)
+app.command(epilog=_examples("alflow pause relax-1a2b"))(control.pause)
+app.command(epilog=_examples("alflow resume relax-1a2b"))(control.resume)
+app.command(epilog=_examples("alflow cancel relax-1a2b"))(control.cancel)
+app.command(epilog=_examples("alflow rerun relax-1a2b"))(control.rerun)
 app.command(epilog=_examples("alflow report relax-1a2b -o page", "alflow report --output-of alflow-runs/relax-1a2b"))(
     files.report
 )

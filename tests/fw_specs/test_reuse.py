@@ -13,7 +13,7 @@ from fireworks import LaunchPad
 from al_workflows.dft.label_file import find_label
 from al_workflows.records import Label, LabelStatus, Request
 from al_workflows.spec import EmtSpec
-from fw_specs import reuse
+from fw_specs import lease, reuse
 from fw_specs.reuse import point_key, shared
 from fw_specs.store import Store
 from tests.builders import label, run_spec, slab
@@ -60,7 +60,6 @@ def test_a_point_of_another_run_is_taken_over(lpad: LaunchPad, tmp_path: Path) -
 
 def test_two_who_ask_at_once_compute_once(lpad: LaunchPad, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reuse, "POLL", 0.05)
-    monkeypatch.setattr(reuse, "RENEWAL", 0.1)
     requests = [request(f"run{number}/0001/00") for number in range(4)]
     work = Computing(requests[0], seconds=0.5)
     answers: list[Label] = []
@@ -86,8 +85,8 @@ def test_a_lease_that_is_not_renewed_is_taken_over(
     asked = request("run/0001/00")
     key = point_key(asked.atoms, DFT)
     lpad.db["al_points"].insert_one({"_id": key})
-    assert reuse._lease(lpad.db["al_points"], key, "a worker that was killed")
-    assert not reuse._lease(lpad.db["al_points"], key, asked.key)
+    assert lease.take(lpad.db["al_points"], key, "a worker that was killed", reuse.LEASE)
+    assert not lease.take(lpad.db["al_points"], key, asked.key, reuse.LEASE)
     work, began = Computing(asked), time.monotonic()
     assert shared(lpad.db, asked, DFT, tmp_path, work).attempts == 1
     assert 0.5 < time.monotonic() - began < 30
@@ -97,7 +96,7 @@ def test_one_who_was_lost_finds_its_own_lease(lpad: LaunchPad, tmp_path: Path) -
     asked = request("run/0001/00")
     key = point_key(asked.atoms, DFT)
     lpad.db["al_points"].insert_one({"_id": key})
-    assert reuse._lease(lpad.db["al_points"], key, asked.key)
+    assert lease.take(lpad.db["al_points"], key, asked.key, reuse.LEASE)
     began = time.monotonic()
     assert shared(lpad.db, asked, DFT, tmp_path, Computing(asked)).ok
     assert time.monotonic() - began < 5

@@ -1,0 +1,48 @@
+"""How often a Firework was lost (its worker, job or node gone), and who repairs that: one document a launch."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable
+from typing import Any
+
+from pymongo.database import Database
+from pymongo.errors import DuplicateKeyError
+
+from fw_specs.keys import LOSSES
+
+#: s after which a repair that was claimed and not done may be claimed again
+CLAIM = 60
+
+
+def claim(database: Database[dict[str, Any]], launch_id: int, fw_id: int, reason: str) -> bool:
+    """Count the loss of a launch, once however often it is seen; whether the caller is the one to repair it."""
+    free = [
+        {"at": {"$exists": False}},
+        {"$expr": {"$lt": ["$at", {"$dateSubtract": {"startDate": "$$NOW", "unit": "second", "amount": CLAIM}}]}},
+    ]
+    content = {"$set": {"fw_id": fw_id, "reason": {"$literal": reason}, "at": "$$NOW"}}
+    try:
+        database[LOSSES].find_one_and_update({"_id": launch_id, "$or": free}, [content], upsert=True)
+    except DuplicateKeyError:  # somebody else is at it
+        return False
+    return True
+
+
+def count(database: Database[dict[str, Any]], fw_id: int) -> int:
+    """How often the Firework was lost so far."""
+    return database[LOSSES].count_documents({"fw_id": fw_id})
+
+
+def seconds_since(database: Database[dict[str, Any]], fw_id: int) -> float | None:
+    """Time since its last loss, s; None if it never was lost."""
+    last = database[LOSSES].find_one({"fw_id": fw_id}, {"at": 1}, sort=[("at", -1)])
+    if last is None:
+        return None
+    at: datetime.datetime = last["at"].replace(tzinfo=datetime.UTC)
+    return (datetime.datetime.now(datetime.UTC) - at).total_seconds()
+
+
+def forget(database: Database[dict[str, Any]], fw_ids: Iterable[int]) -> None:
+    """Begin to count anew."""
+    database[LOSSES].delete_many({"fw_id": {"$in": list(fw_ids)}})
