@@ -26,6 +26,8 @@ logger = logging.getLogger("alflow.runs")
 POLL = 0.2
 #: so many workers may end before one of the run's Fireworks does
 MAX_DEAD = 5
+#: FireWorks' states of what will run, or runs
+MOVING = frozenset({"READY", "RESERVED", "RUNNING"})
 
 #: told of each cycle as it ends
 Listener = Callable[[Cycle], None]
@@ -71,7 +73,7 @@ def work_off(
     store = Store(launchpad.db)
     directory = store.run(run).directory
     result = store.result(run)
-    if result is not None:
+    if result is not None and not read_status(launchpad, run).fireworks.keys() - {"COMPLETED"}:
         return result
     for what in mend(launchpad, run):
         logger.warning("%s: %s", run, what)
@@ -85,11 +87,11 @@ def work_off(
             for cycle in cycles[told:]:
                 listener(cycle)
             told = len(cycles)
-            result = store.result(run)
-            if result is not None:
+            result, status = store.result(run), read_status(launchpad, run)
+            # the check that gives the verdict has still to end
+            if result is not None and not status.fireworks.keys() & MOVING:
                 return result
             activity(_running(launchpad, run))
-            status = read_status(launchpad, run)
             # what else is running or can run is finished first: a single point may be worth hours
             if status.state is RunState.FIZZLED and not status.fireworks.keys() & {"RUNNING", "READY"}:
                 cause = fizzled_cause(launchpad, run)

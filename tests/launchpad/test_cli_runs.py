@@ -186,3 +186,16 @@ def test_workers_that_cannot_live_end_the_run(
     submit(lpad, prepared.spec, prepared.start, tmp_path / "out", prepared.final)
     with pytest.raises(EnvironmentProblem, match=r"end before it does.*workers\.log"):
         work_off(lpad, resolve(lpad_file), prepared.run, 2, lambda cycle: None, lambda text: None)
+
+
+@pytest.mark.workflow
+def test_a_run_ends_when_its_last_check_has(lpad: LaunchPad, lpad_file: Path, tmp_path: Path) -> None:
+    _, prepared, _ = prepared_run(tmp_path, delay=0, termination={"max_dft_calls": 1})
+    submit(lpad, prepared.spec, prepared.start, tmp_path / "out", prepared.final)
+    result = work_off(lpad, resolve(lpad_file), prepared.run, 1, lambda cycle: None, lambda text: None)
+    assert set(lpad.fireworks.distinct("state")) == {"COMPLETED"}
+    # as if the check was killed between its verdict and its end
+    lpad.rerun_fw(lpad.fireworks.find_one({"spec.al_step": "check"})["fw_id"])
+    again = work_off(lpad, resolve(lpad_file), prepared.run, 1, lambda cycle: None, lambda text: None)
+    assert again.verdict == result.verdict
+    assert set(lpad.fireworks.distinct("state")) == {"COMPLETED"}
