@@ -88,7 +88,7 @@ def _category(file: Path, name: str, cap: int) -> Category:
         raise InputError(
             f"`{error.filename}` is not there, but belongs to `{file}`; `alflow init` writes both"
         ) from None
-    except Exception as error:  # noqa: BLE001  # FireWorks tells in many ways what a file lacks
+    except Exception as error:  # FireWorks tells in many ways what a file lacks
         reason = " ".join(str(error).split())[:200]
         raise InputError(f"`{file}` or `{worker_file.name}` is not valid ({type(error).__name__}: {reason})") from error
     if not isinstance(found, CommonAdapter) or found.q_type != "SLURM" or not found.get("rocket_launch"):

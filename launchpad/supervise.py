@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,9 +17,9 @@ from al_workflows.errors import EnvironmentProblem
 from fw_specs import lease
 from fw_specs.keys import LEASES, RUN
 from fw_specs.store import Store
-from launchpad.mongo_bootstrap import first_clause
 from launchpad.feed import Category, Fed, feed
 from launchpad.held import Patience
+from launchpad.mongo_bootstrap import first_clause
 from launchpad.reconcile import Reconciler, Scope, apply
 from launchpad.slurm_queue import QueueProblem, SlurmQueue
 from launchpad.workers import local_worker_alive
@@ -203,9 +202,11 @@ def keep_held(launchpad: LaunchPad) -> list[str]:
     done = []
     for run in Store(launchpad.db).held():
         where = {f"spec.{RUN}": run, "state": "READY"}
-        for fw in launchpad.fireworks.find(where, {"fw_id": 1, "name": 1}):
-            if launchpad.pause_fw(fw["fw_id"]) is not None:
-                done.append(f"{fw['name']} (fw_id {fw['fw_id']}): its run is held; paused")
+        done += [
+            f"{fw['name']} (fw_id {fw['fw_id']}): its run is held; paused"
+            for fw in launchpad.fireworks.find(where, {"fw_id": 1, "name": 1})
+            if launchpad.pause_fw(fw["fw_id"]) is not None
+        ]
     return done
 
 
