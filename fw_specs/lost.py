@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from typing import Any
 
 from pymongo.database import Database
-from pymongo.errors import DuplicateKeyError
 
 from fw_specs.keys import LOSSES
 
@@ -17,16 +16,13 @@ CLAIM = 60
 
 def claim(database: Database[dict[str, Any]], launch_id: int, fw_id: int, reason: str) -> bool:
     """Count the loss of a launch, once however often it is seen; whether the caller is the one to repair it."""
+    database[LOSSES].update_one({"_id": launch_id}, {"$set": {"fw_id": fw_id, "reason": reason}}, upsert=True)
     free = [
         {"at": {"$exists": False}},
         {"$expr": {"$lt": ["$at", {"$dateSubtract": {"startDate": "$$NOW", "unit": "second", "amount": CLAIM}}]}},
     ]
-    content = {"$set": {"fw_id": fw_id, "reason": {"$literal": reason}, "at": "$$NOW"}}
-    try:
-        database[LOSSES].find_one_and_update({"_id": launch_id, "$or": free}, [content], upsert=True)
-    except DuplicateKeyError:  # somebody else is at it
-        return False
-    return True
+    mine = database[LOSSES].find_one_and_update({"_id": launch_id, "$or": free}, [{"$set": {"at": "$$NOW"}}])
+    return mine is not None
 
 
 def count(database: Database[dict[str, Any]], fw_id: int) -> int:

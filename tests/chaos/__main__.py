@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import signal
 import sys
 import tempfile
 from importlib.metadata import version
@@ -28,6 +29,8 @@ def main() -> int:
     parser.add_argument("--kinds", nargs="*", default=(), help="only these faults")
     parser.add_argument("--directory", type=Path, help="new; by default a temporary one, which is kept")
     chosen = parser.parse_args()
+    for number in (signal.SIGTERM, signal.SIGINT):  # whatever ends it, it cleans up
+        signal.signal(number, signal.default_int_handler)
 
     from tests.chaos.storm import Plan, storm, table
 

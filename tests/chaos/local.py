@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+from launchpad.workers import TIED
 from tests.chaos.processes import Process, working_in
 from tests.chaos.surfaces import ChaosRun
 from tests.chaos.world import World
@@ -73,7 +75,17 @@ class Local:
 
     def _start(self, run: ChaosRun) -> None:
         world = self._world
-        command = [sys.executable, "-m", "launchpad.cli", "run", str(run.file), "--workers", str(self._workers)]
+        command = [
+            *TIED,
+            str(os.getpid()),
+            sys.executable,
+            "-m",
+            "launchpad.cli",
+            "run",
+            str(run.file),
+            "--workers",
+            str(self._workers),
+        ]
         command += ["--output", str(world.runs / run.name), "--launchpad", str(world.mongo.launchpad_file())]
         with Path(world.files / f"{run.name}.out").open("ab") as out:
             self._processes[run.name] = subprocess.Popen(

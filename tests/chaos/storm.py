@@ -22,6 +22,8 @@ from tests.chaos.world import World, patiently
 
 #: s without any Firework that ends, after the last fault, before the runs count as stuck
 STUCK = 600.0
+#: s that a fault waits for something to strike
+PATIENCE = 60.0
 #: s that processes may take to end
 ENDING = 30.0
 
@@ -105,7 +107,8 @@ def _rage(plan: Plan, world: World, striker: Striker) -> tuple[list[ChaosRun], l
         executor.tend()
         look(world, strikes, executor.log(), executor.name)
         if raging and going and world.seconds > next_fault:
-            deck = deck or striker.random.sample(all_kinds, len(all_kinds))
+            if not deck or world.seconds > next_fault + PATIENCE:  # of some kinds there may be nothing to strike
+                deck = striker.random.sample(all_kinds, len(all_kinds))
             if _strike(world, striker, deck, strikes):
                 next_fault = world.seconds + striker.random.uniform(0.3, 1.7) * plan.gap
         done = patiently(lambda: world.launchpad.fireworks.count_documents({"state": "COMPLETED"}))

@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from fireworks import LaunchPad
 from pymongo.errors import PyMongoError
 
 from launchpad.local_mongo import LocalMongo
 from launchpad.mongod import wait_for_exit
+from launchpad.settings import connect, resolve
 from tests.chaos.calculators import DELAY
 from tests.chaos.processes import MARK
 from tests.conftest import OUR_VARIABLES
@@ -55,7 +55,7 @@ class World:
         if not self.disk:
             self.tell(f"no file system to fill: {mounted.stderr.strip()}")
         self.mongo.start()
-        self.launchpad = LaunchPad.from_file(str(self.mongo.launchpad_file()))
+        self.launchpad = connect(resolve(self.mongo.launchpad_file()))
         try:
             yield self
         finally:
