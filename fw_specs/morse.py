@@ -29,7 +29,8 @@ from fw_specs.store import Store
 FIT = "fit"
 #: below the directory of a fit
 WORK = "work"
-_FIT_TASK = "{{fw_specs.morse.FitMorseTask}}"
+#: as FireWorks stores it
+FIT_TASK = "{{fw_specs.morse.FitMorseTask}}"
 
 
 def morse_id(elements: Sequence[str], spec: MorseFitSpec) -> str:

@@ -16,6 +16,7 @@ from al_workflows.results import RunResult
 from fw_specs.keys import RUN, STEP
 from fw_specs.store import Store
 from fw_specs.submit import is_submitted, submit
+from launchpad.queue_keys import check_resources
 from launchpad.settings import Source
 from launchpad.status import RunState, fizzled_cause, read_status
 from launchpad.workers import local_workers, mend, replace_dead
@@ -41,10 +42,12 @@ def submit_run(launchpad: LaunchPad, prepared: PreparedRun, directory: Path) -> 
     Raises
     ------
     InputError
-        The same run (same settings, structure and seed) is already there, or the directory is another run's.
+        The same run (same settings, structure and seed) is already there, the directory is another run's, or
+        ``resources`` asks of the queue what no job can be told.
     EnvironmentProblem
         The directory cannot be written.
     """
+    check_resources(prepared.spec.resources)
     if is_submitted(launchpad, prepared.run):
         raise InputError(
             f"run {prepared.run} is already submitted (same structure, settings and seed) and runs in "

@@ -138,7 +138,7 @@ def _start(command: list[str], directory: Path, output: IO[bytes]) -> subprocess
     )
 
 
-def put_back(launchpad: LaunchPad, run: str, launches: dict[str, Any], *, stopped: bool = True) -> list[int]:
+def put_back(launchpad: LaunchPad, run: str | None, launches: dict[str, Any], *, stopped: bool = True) -> list[int]:
     """Make the running Fireworks of ``run`` ready again whose ``launches`` (a query) are with lost workers; their ids.
 
     With ``stopped`` the workers were ended on purpose: an unfinished single point does not count as lost then.

@@ -1,6 +1,6 @@
-"""``python -m launchpad.cli``: the command `alflow` of this Python."""
+"""``python -m launchpad.cli`` is `alflow`."""
 
-from launchpad.cli.app import main
+from launchpad.cli import main
 
 if __name__ == "__main__":
     main()

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from launchpad.cli import benchmark, control, db, demo, doctor, files, keep, look, morse, runs
+from launchpad.cli import benchmark, control, db, demo, doctor, files, init, keep, look, morse, runs, worker
 from launchpad.cli.errors import CommandGroup, with_one_line_errors
 
 
@@ -30,6 +30,11 @@ app = typer.Typer(
     epilog="[bold]alflow COMMAND --help[/bold] explains a command, with examples.",
 )
 app.command(epilog=_examples("alflow demo", "alflow demo --output /tmp/demo"))(demo.demo)
+app.command(
+    epilog=_examples(
+        "alflow init", "alflow init work --partition normal --dft-ntasks 16 --dft-mem 32G --module qe --launcher srun"
+    )
+)(init.init)
 app.command(epilog=_examples("alflow example relax", "alflow example neb my-first-path"))(runs.example)
 app.command(epilog=_examples("alflow validate relax.yaml"))(runs.validate)
 app.command(epilog=_examples("alflow submit relax.yaml", "alflow submit relax.yaml --directory /scratch/me/runs"))(
@@ -62,6 +67,7 @@ app.command(epilog=_examples("alflow schema > alflow.schema.json"))(files.schema
 app.command(epilog=_examples("alflow doctor", "alflow doctor --directory /scratch/me/runs"))(doctor.doctor)
 app.add_typer(benchmark.app, name="benchmark")
 app.add_typer(db.app, name="db")
+app.add_typer(worker.app, name="worker")
 
 
 def _show_version(wanted: bool) -> None:

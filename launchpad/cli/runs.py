@@ -35,8 +35,10 @@ def validate(spec: SpecArgument) -> None:
     """Check a run file, its structure, the elements and the DFT code; compute and store nothing."""
     from al_workflows.geometry import largest_displacement
     from al_workflows.preflight import fixed_atoms, prepare
+    from launchpad.queue_keys import check_resources
 
     prepared = prepare(spec)
+    check_resources(prepared.spec.resources)
     start, pbc = prepared.start, "".join("FT"[int(periodic)] for periodic in prepared.start.pbc)
     print(f"{spec} is valid: run {prepared.run}")
     print(f"  {start.symbols}: {len(start)} atoms, {fixed_atoms(start)} fixed, periodic {pbc}")
