@@ -15,6 +15,7 @@ from al_workflows.results import RunResult, run_id
 from al_workflows.run_directory import RunDirectory
 from al_workflows.simulations.displacement import asks_for_curvature
 from al_workflows.spec import RunSpec
+from al_workflows.step_checkpoint import CHECKPOINT_FILE, Checkpoint
 from al_workflows.termination import Progress
 from al_workflows.timing import Clock, timed
 
@@ -70,10 +71,14 @@ def run(
             selection = steps.ask_for_start(name, start, final)
         else:
             with timed(seconds, "train", clock):
-                potential = steps.train(spec, cycle, labels, potential)
+                kept = Checkpoint(directory / f"{cycle:04d}" / "train" / CHECKPOINT_FILE)
+                potential = steps.train(spec, cycle, labels, potential, kept)
+                kept.remove()
             with timed(seconds, "simulate", clock):
-                pool = steps.simulate(spec, cycle, start, potential, labels, history, final)
+                kept = Checkpoint(directory / f"{cycle:04d}" / "simulate" / CHECKPOINT_FILE)
+                pool = steps.simulate(spec, cycle, start, potential, labels, history, final, kept)
             keep.put_pool(cycle, pool)
+            kept.remove()
             band = band if final is None or asks_for_curvature(pool) else pool
             with timed(seconds, "query", clock):
                 selection = steps.query(spec, name, cycle, pool, potential, labels)

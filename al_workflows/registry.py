@@ -17,6 +17,7 @@ from al_workflows.simulations import Simulation
 from al_workflows.simulations.dynamics import Dynamics
 from al_workflows.simulations.neb import NudgedBand
 from al_workflows.simulations.relaxation import Relaxation
+from al_workflows.step_checkpoint import NOWHERE, Checkpoint
 from al_workflows.termination import Criterion
 from al_workflows.termination.barrier import DftBarrier
 from al_workflows.termination.budget import Budget
@@ -28,8 +29,16 @@ from al_workflows.termination.nothing_new import NothingNew
 from al_workflows.termination.stall import Stall
 
 
-def simulation_of(run: spec.RunSpec, trust_radius: float | None, ends: tuple[End, End] | None = None) -> Simulation:
-    """The simulation that ``run`` asks for; ``trust_radius`` (Å) is what it is to keep to, ``ends`` are a path's."""
+def simulation_of(
+    run: spec.RunSpec,
+    trust_radius: float | None,
+    ends: tuple[End, End] | None = None,
+    checkpoint: Checkpoint = NOWHERE,
+) -> Simulation:
+    """The simulation that ``run`` asks for; ``trust_radius`` (Å) is what it is to keep to, ``ends`` are a path's.
+
+    ``checkpoint`` is for those that may take minutes.
+    """
     match run.simulation:
         case spec.RelaxationSpec() as relaxation:
             return Relaxation(relaxation, min_distance=run.dft.min_distance, trust_radius=trust_radius)
@@ -37,7 +46,7 @@ def simulation_of(run: spec.RunSpec, trust_radius: float | None, ends: tuple[End
             assert ends is not None, "a path has ends"
             return NudgedBand(neb, ends, min_distance=run.dft.min_distance, trust_radius=trust_radius)
         case spec.MdSpec() as dynamics:
-            return Dynamics(dynamics, min_distance=run.dft.min_distance)
+            return Dynamics(dynamics, min_distance=run.dft.min_distance, checkpoint=checkpoint)
         case SimulationPlugin() as plugin:
             simulation: Simulation = plugin.build()
             return simulation

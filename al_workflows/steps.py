@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from ase import Atoms
@@ -17,17 +18,29 @@ from ase import Atoms
 from al_workflows.dft.single_point import single_point
 from al_workflows.errors import InputError
 from al_workflows.path_ends import NAMES, ends_so_far
-from al_workflows.potential import Image, Potential, PotentialCalculator, train_potential
+from al_workflows.potential import Image, Potential, PotentialCalculator, dump, train_potential
 from al_workflows.queries import Query
 from al_workflows.queries.displaced import Displaced
 from al_workflows.queries.random import Random
-from al_workflows.records import Cycle, Label, Pool, Request, Selection, Verdict, VerdictKind, request_key
+from al_workflows.records import (
+    Cycle,
+    FloatArray,
+    Label,
+    Pool,
+    Request,
+    Selection,
+    Verdict,
+    VerdictKind,
+    atoms_to_dict,
+    request_key,
+)
 from al_workflows.registry import criteria_of, query_of, simulation_of
 from al_workflows.selection import admit
 from al_workflows.simulations.displacement import Displacement, asks_for_curvature
 from al_workflows.simulations.dynamics import VALIDATION_FRAMES
 from al_workflows.spec import DftSpec, NebSpec, RunSpec
 from al_workflows.start import simulation_start
+from al_workflows.step_checkpoint import NOWHERE, Checkpoint
 from al_workflows.termination import Progress
 from al_workflows.termination.curvature import CURVATURE, open_question
 from al_workflows.termination.force_error import marked_for_validation
@@ -49,8 +62,16 @@ def ask_for_start(run: str, start: Atoms, final: Atoms | None = None) -> Selecti
 
 
 @single_threaded
-def train(spec: RunSpec, cycle: int, labels: Sequence[Label], previous: Potential | None = None) -> Potential:
+def train(
+    spec: RunSpec,
+    cycle: int,
+    labels: Sequence[Label],
+    previous: Potential | None = None,
+    checkpoint: Checkpoint = NOWHERE,
+) -> Potential:
     """The potential of ``cycle``, from all labels so far that DFT answered.
+
+    ``checkpoint`` is where a long training goes on after a kill, to the same potential.
 
     Raises
     ------
@@ -63,7 +84,14 @@ def train(spec: RunSpec, cycle: int, labels: Sequence[Label], previous: Potentia
         for label in labels
         if label.energy is not None and label.forces is not None
     ]
-    return train_potential(images, spec.potential, seed=(spec.seed, cycle), previous=previous)
+    kept = checkpoint.of(
+        "train",
+        [spec.seed, cycle],
+        spec.potential.model_dump(mode="json"),
+        lambda: [[atoms_to_dict(label.atoms), label.energy, _listed(label.forces)] for label in labels],
+        lambda: None if previous is None else dump(previous),
+    )
+    return train_potential(images, spec.potential, seed=(spec.seed, cycle), previous=previous, checkpoint=kept)
 
 
 @single_threaded
@@ -75,8 +103,12 @@ def simulate(
     labels: Sequence[Label],
     history: Sequence[Cycle],
     final: Atoms | None = None,
+    checkpoint: Checkpoint = NOWHERE,
 ) -> Pool:
-    """The simulation on the model; its frames are the pool for the query. ``final`` is where a path ends."""
+    """The simulation on the model; its frames are the pool for the query. ``final`` is where a path ends.
+
+    ``checkpoint`` is where molecular dynamics go on after a kill, to the same pool.
+    """
     calculator = PotentialCalculator(potential)
     question = open_question(history, labels)
     if question is not None:
@@ -91,7 +123,16 @@ def simulate(
         start = simulation_start(spec, start, labels, history, calculator)
         if spec.target_fmax is not None:
             start = kicked(start, history, _rng(spec, cycle, "kick"))
-    simulation = simulation_of(spec, trust_radius(spec.simulation, history), ends)
+    kept = checkpoint.of(
+        "simulate",
+        [spec.seed, cycle],
+        spec.simulation.model_dump(mode="json"),
+        spec.dft.min_distance,
+        atoms_to_dict(start),
+        lambda: [atoms_to_dict(atoms) for atoms in known],
+        lambda: dump(potential),
+    )
+    simulation = simulation_of(spec, trust_radius(spec.simulation, history), ends, kept)
     pool = simulation.run(start, calculator, known, _rng(spec, cycle, "simulate"))
     return marked_for_validation(pool, spec.simulation, history)
 
@@ -174,6 +215,10 @@ def _strategy(spec: RunSpec, pool: Pool) -> tuple[Query, str]:
     if VALIDATION_FRAMES in pool.measures:
         return Random(int(pool.measures[VALIDATION_FRAMES]), final=False), "validation"
     return query_of(spec), spec.query.kind
+
+
+def _listed(array: FloatArray | None) -> list[Any] | None:
+    return None if array is None else array.tolist()
 
 
 def _moves(progress: Progress) -> bool:

@@ -22,6 +22,7 @@ from al_workflows.errors import RecordMissing
 from al_workflows.records import Label, Request, Selection, VerdictKind
 from al_workflows.results import write_result
 from al_workflows.spec import DftSpec
+from al_workflows.step_checkpoint import CHECKPOINT_FILE, Checkpoint
 from al_workflows.termination import Progress
 from al_workflows.timing import timed
 from fw_specs import cycle as cycles
@@ -62,14 +63,17 @@ class TrainTask(_CycleTask):
     def run_task(self, fw_spec: dict[str, Any]) -> FWAction:
         """See :func:`al_workflows.steps.train`."""
         store, run, cycle = self._inputs()
+        checkpoint = _checkpoint()
         if store.has_potential(run.run, cycle):
+            checkpoint.remove()
             return FWAction()
         seconds: dict[str, float] = {}
         previous = store.potential(run.run, cycle - 1)
         with timed(seconds, TRAIN):
-            potential = steps.train(run.spec, cycle, store.labels(run.run, below=cycle), previous)
+            potential = steps.train(run.spec, cycle, store.labels(run.run, below=cycle), previous, checkpoint)
         store.put_seconds(run.run, cycle, TRAIN, seconds[TRAIN])
         store.put_potential(run.run, cycle, potential)
+        checkpoint.remove()
         return FWAction(stored_data=potential.metrics.to_dict())
 
 
@@ -80,15 +84,18 @@ class SimulateTask(_CycleTask):
     def run_task(self, fw_spec: dict[str, Any]) -> FWAction:
         """See :func:`al_workflows.steps.simulate`."""
         store, run, cycle = self._inputs()
+        checkpoint = _checkpoint()
         if store.has_pool(run.run, cycle):
+            checkpoint.remove()
             return FWAction()
         seconds: dict[str, float] = {}
         labels, history = store.labels(run.run, below=cycle), store.cycles(run.run, below=cycle)
         potential = _there(store.potential(run.run, cycle), "potential", run, cycle)
         with timed(seconds, SIMULATE):
-            pool = steps.simulate(run.spec, cycle, run.start, potential, labels, history, run.final)
+            pool = steps.simulate(run.spec, cycle, run.start, potential, labels, history, run.final, checkpoint)
         store.put_seconds(run.run, cycle, SIMULATE, seconds[SIMULATE])
         store.put_pool(run.run, cycle, pool)
+        checkpoint.remove()
         return FWAction(stored_data={"frames": len(pool), "stop_reason": pool.stop_reason.value})
 
 
@@ -182,6 +189,11 @@ class CheckTask(_CycleTask):
             links.add_workflow(self.launchpad, following)
             return FWAction(stored_data=stored)
         return FWAction(stored_data=stored, detours=following)
+
+
+def _checkpoint() -> Checkpoint:
+    """Of the step whose Firework this is: in its `_launch_dir`, where FireWorks has gone."""
+    return Checkpoint(Path.cwd() / CHECKPOINT_FILE)
 
 
 def _there(record: T | None, what: str, run: StoredRun, cycle: int) -> T:

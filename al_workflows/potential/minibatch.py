@@ -25,11 +25,14 @@ from al_workflows.potential.network import Layout
 from al_workflows.potential.prepare import Prepared
 from al_workflows.records import FloatArray
 from al_workflows.spec import MinibatchSpec
+from al_workflows.step_checkpoint import NOWHERE, Checkpoint, Snapshot, random_state, set_random_state
 
 #: steps in all where the user does not say how many epochs, and the least number of epochs
 STEPS, LEAST_EPOCHS = 10_000, 20
 #: each period between restarts is this much longer than the one before
 GROWTH = 2
+#: how the names of the optimizer's tensors begin in a checkpoint
+ADAM = "adam."
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,10 +63,12 @@ class Result:
     force_errors: FloatArray
 
 
-def minibatch_fit(task: Task, spec: MinibatchSpec, rng: np.random.Generator) -> Result:
+def minibatch_fit(
+    task: Task, spec: MinibatchSpec, rng: np.random.Generator, checkpoint: Checkpoint = NOWHERE
+) -> Result:
     """The best weights found at the end of a period, for each member; ``rng`` orders the images.
 
-    The same for the same state of ``rng`` on one device.
+    The same for the same state of ``rng`` on one device, gone on from ``checkpoint`` or not.
 
     Raises
     ------
@@ -71,13 +76,15 @@ def minibatch_fit(task: Task, spec: MinibatchSpec, rng: np.random.Generator) -> 
         ``spec.device`` asks for CUDA where there is none.
     """
     fit = _Fit(task, spec, rng)
-    epochs = 0
-    for period in periods(spec, len(fit.batches)):
-        if fit.reached.all():
-            break
-        fit.anneal(period)
-        epochs += period
+    lengths = periods(spec, len(fit.batches))
+    found = checkpoint.read()
+    if found is not None:
+        fit.resume(found)
+    while fit.period < len(lengths) and not fit.reached.all():
+        fit.anneal(lengths[fit.period], checkpoint)
         fit.keep_best()
+        fit.period += 1
+    epochs = sum(lengths[: fit.period])
     energy_errors, force_errors = fit.mean_errors()
     return Result(fit.best.cpu().numpy().astype(float), epochs, fit.reached.tolist(), energy_errors, force_errors)
 
@@ -145,16 +152,43 @@ class _Fit:
         self._count = sum(1 + 3 * len(sample.species) for sample in task.data.samples)
         self.best, self._best_cost = self._weights.clone(), torch.full_like(self._weights[:, 0], math.inf)
         self.reached = torch.zeros(len(self._weights), dtype=torch.bool)
+        self.period, self._step = 0, 0
+        self._order: IntArray = np.arange(len(self.batches))
+        self._moments: dict[str, Tensor] = {}
         self.keep_best()
 
-    def anneal(self, epochs: int) -> None:
+    def resume(self, found: Snapshot) -> None:
+        """Go on from what :meth:`_keep` has kept."""
+        self.period, self._step = found.values["period"], found.values["step"]
+        set_random_state(self._rng, found.values["random"])
+        self._order = found.arrays["order"]
+        tensors = {name: torch.from_numpy(array.copy()) for name, array in found.arrays.items()}
+        for name, tensor in (("weights", self._weights), ("best", self.best), ("best_cost", self._best_cost)):
+            tensor.copy_(tensors[name])
+        self.reached.copy_(tensors["reached"])
+        self._moments = {name.removeprefix(ADAM): tensor for name, tensor in tensors.items() if name.startswith(ADAM)}
+
+    def _keep(self, adam: torch.optim.Adam, step: int, checkpoint: Checkpoint) -> None:
+        """The state before ``step`` of the period; the schedule is a function of the step."""
+        kept = {"weights": self._weights, "best": self.best, "best_cost": self._best_cost, "reached": self.reached}
+        kept |= {ADAM + name: moment for name, moment in adam.state_dict()["state"].get(0, {}).items()}
+        arrays = {name: tensor.detach().cpu().numpy() for name, tensor in kept.items()}
+        values = {"period": self.period, "step": step, "random": random_state(self._rng)}
+        checkpoint.write(values, arrays | {"order": self._order})
+
+    def anneal(self, epochs: int, checkpoint: Checkpoint = NOWHERE) -> None:
         """One period: the step falls from the whole rate to nothing along half a cosine."""
         adam = torch.optim.Adam([self._weights], lr=self._rate)
-        steps = epochs * len(self.batches)
-        for step in range(steps):
+        if self._moments:
+            adam.load_state_dict({**adam.state_dict(), "state": {0: self._moments}})
+        steps, first = epochs * len(self.batches), self._step
+        self._step, self._moments = 0, {}
+        for step in range(first, steps):
+            if checkpoint.due:
+                self._keep(adam, step, checkpoint)
             if step % len(self.batches) == 0:
-                order = self._rng.permutation(len(self.batches))
-            batch = self.batches[int(order[step % len(self.batches)])]
+                self._order = self._rng.permutation(len(self.batches))
+            batch = self.batches[int(self._order[step % len(self.batches)])]
             _, gradient = networks.half_squares(
                 self._task.layout, self._weights, batch, self._energy_weights, self._force_weights
             )

@@ -11,6 +11,7 @@ from al_workflows.potential.prepare import Prepared
 from al_workflows.potential.values import TrainingMetrics
 from al_workflows.records import FloatArray
 from al_workflows.spec import FitSpec, MinibatchSpec, NetworkPotentialSpec
+from al_workflows.step_checkpoint import NOWHERE, Checkpoint
 
 #: where all derivatives would take more bytes than this, or residuals are more, ``auto`` goes over to mini-batches
 MOST_BYTES, MOST_RESIDUALS = 128 * 2**20, 20_000
@@ -42,10 +43,12 @@ def train_by_minibatches(
     starts: FloatArray,
     shares: FloatArray,
     rng: np.random.Generator,
+    checkpoint: Checkpoint = NOWHERE,
 ) -> Potential:
     """The potential of M members from ``starts`` [M, parameters].
 
     ``shares`` [M, images]: weight of an image's squares in the eyes of each member; ``rng`` orders the images.
+    ``checkpoint`` is where it goes on after a kill.
 
     Raises
     ------
@@ -56,7 +59,7 @@ def train_by_minibatches(
 
     weights = np.sqrt(shares) / data.noise
     task = Task(data, layout, starts, weights / spec.sigma_energy, weights / spec.sigma_forces)
-    found = minibatch_fit(task, spec, rng)
+    found = minibatch_fit(task, spec, rng, checkpoint)
     metrics = TrainingMetrics(
         n_images=len(data.samples),
         n_members=len(starts),

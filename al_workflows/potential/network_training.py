@@ -19,6 +19,7 @@ from al_workflows.potential.problem import Problem, Target, stack
 from al_workflows.potential.values import Image, TrainingMetrics
 from al_workflows.records import FloatArray
 from al_workflows.spec import FitSpec, MinibatchSpec, NetworkPotentialSpec, PaperTrainingSpec
+from al_workflows.step_checkpoint import NOWHERE, Checkpoint, Snapshot
 
 #: width of the first weights, times 1/√fan_in
 GAIN = 0.5
@@ -30,10 +31,12 @@ def train_networks(
     *,
     seed: int | Sequence[int],
     previous: Potential | None = None,
+    checkpoint: Checkpoint = NOWHERE,
 ) -> Potential:
     """An ensemble of networks trained on ``images``, the same for the same ``seed``.
 
     ``previous`` gives the weights to start from where ``spec`` asks for a warm start and its shape fits.
+    ``checkpoint`` is where it goes on after a kill.
 
     Raises
     ------
@@ -52,9 +55,9 @@ def train_networks(
     if starts is None:
         starts = np.array([layout.initial(rng, GAIN) for rng in member_rngs])
     if (minibatch := minibatch_spec(data, spec)) is not None:
-        return train_by_minibatches(data, layout, minibatch, starts, shares, cloud_rng)
+        return train_by_minibatches(data, layout, minibatch, starts, shares, cloud_rng, checkpoint)
     problem = network_problem(layout, data, spec)
-    fits = [_fit(_weighted(problem, share), start, spec) for share, start in zip(shares, starts, strict=True)]
+    fits = _fits(problem, shares, starts, spec, checkpoint)
     parameters = np.array([fit.parameters for fit in fits])
     metrics = _metrics(problem, parameters, fits, spec)
     return data.potential(NetworkEnsemble(layout, parameters), metrics)
@@ -88,10 +91,32 @@ def _weighted(problem: Problem, shares: FloatArray) -> Problem:
     return Problem(problem.layout, problem.blocks, problem.energy_weights * roots, problem.force_weights * roots)
 
 
-def _fit(problem: Problem, start: FloatArray, spec: NetworkPotentialSpec) -> least_squares.Fit:
+def _fits(
+    problem: Problem, shares: FloatArray, starts: FloatArray, spec: NetworkPotentialSpec, checkpoint: Checkpoint
+) -> list[least_squares.Fit]:
+    """One network after the other; those that a checkpoint holds are not fitted again."""
+    done: list[least_squares.Fit] = []
+    found = checkpoint.read()
+    if found is not None:
+        kept = zip(found.arrays["parameters"], found.values["fits"], strict=True)
+        done = [least_squares.Fit(parameters, iterations, reached) for parameters, (iterations, reached) in kept]
+    for share, start in zip(shares[len(done) :], starts[len(done) :], strict=True):
+        parameters = np.array([fit.parameters for fit in done]).reshape(len(done), starts.shape[1])
+        about = [(fit.iterations, fit.reached) for fit in done]
+        checkpoint.beside = Snapshot({"fits": about}, {"parameters": parameters})
+        if checkpoint.due:
+            checkpoint.write({}, {})
+        done.append(_fit(_weighted(problem, share), start, spec, checkpoint, found))
+        found = None  # is of one network only
+    return done
+
+
+def _fit(
+    problem: Problem, start: FloatArray, spec: NetworkPotentialSpec, checkpoint: Checkpoint, found: Snapshot | None
+) -> least_squares.Fit:
     training = spec.training
     if isinstance(training, PaperTrainingSpec):
-        return paper_fit(problem, start, training)
+        return paper_fit(problem, start, training, checkpoint, found)
     most = training.max_iterations if isinstance(training, FitSpec) else None
     if trainer_name(problem, spec) == "levenberg_marquardt":
         return least_squares.levenberg_marquardt(problem, start, most or least_squares.DUAL_ITERATIONS)

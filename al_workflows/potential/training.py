@@ -11,6 +11,7 @@ from al_workflows.potential.model import Potential
 from al_workflows.potential.network_training import train_networks
 from al_workflows.potential.values import Image
 from al_workflows.spec import GaussianProcessSpec, NetworkPotentialSpec, PotentialSpec
+from al_workflows.step_checkpoint import NOWHERE, Checkpoint
 
 
 def train_potential(
@@ -19,11 +20,13 @@ def train_potential(
     *,
     seed: int | Sequence[int],
     previous: Potential | None = None,
+    checkpoint: Checkpoint = NOWHERE,
 ) -> Potential:
     """A potential of the kind that ``spec`` names, trained on ``images``; the same for the same ``seed``.
 
     ``previous`` is the last cycle's, trained on the first of ``images``: what it said of the others calibrates the
     uncertainty (:mod:`al_workflows.potential.calibration`), and what a kind can make of it, it may start from.
+    ``checkpoint`` is where a training of networks goes on after a kill, to the same potential.
 
     Raises
     ------
@@ -36,5 +39,5 @@ def train_potential(
         case GaussianProcessSpec():
             potential = train_gaussian_process(images, spec, seed=seed)
         case NetworkPotentialSpec():
-            potential = train_networks(images, spec, seed=seed, previous=previous)
+            potential = train_networks(images, spec, seed=seed, previous=previous, checkpoint=checkpoint)
     return replace(potential, calibration=calibrated_by(images, spec, previous))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from ase import Atoms, units
@@ -16,7 +18,8 @@ from al_workflows.potential import PotentialCalculator
 from al_workflows.records import Pool, StopReason
 from al_workflows.simulations.frames import Frames, largest_spread
 from al_workflows.simulations.guards import BESIDE, Guards
-from al_workflows.simulations.thermostats import equilibrating, integrator, set_in_motion
+from al_workflows.simulations.thermostats import equilibrating, integrator, memory_of, set_in_motion
+from al_workflows.step_checkpoint import NOWHERE, Checkpoint, Snapshot, random_state, set_random_state
 
 #: steps between two looks at the ensemble's disagreement and at distances; temperatures are looked at in each
 LOOK = 10
@@ -36,6 +39,17 @@ FRAME_INTERVAL = "frame_interval_fs"
 VALIDATION_FRAMES = "validation_frames"
 
 
+#: how the names of the thermostat's arrays begin in a checkpoint
+MEMORY = "thermostat."
+
+
+class Stage(enum.StrEnum):
+    """The two parts of a trajectory."""
+
+    EQUILIBRATION = "equilibration"
+    TRAJECTORY = "trajectory"
+
+
 class Dynamics:
     """Equilibrate with new velocities, then run ``spec.steps`` steps; stop where the model cannot be followed.
 
@@ -48,11 +62,14 @@ class Dynamics:
         Thermostat, temperature, lengths, limits.
     min_distance
         See :class:`~al_workflows.simulations.guards.Guards`.
+    checkpoint
+        Where it goes on after a kill, to the same pool.
     """
 
-    def __init__(self, spec: MdSpec, min_distance: float) -> None:
+    def __init__(self, spec: MdSpec, min_distance: float, checkpoint: Checkpoint = NOWHERE) -> None:
         self._spec = spec
         self._min_distance = min_distance
+        self._checkpoint = checkpoint
 
     def run(self, start: Atoms, calculator: Calculator, known: Sequence[Atoms], rng: np.random.Generator) -> Pool:
         """See :class:`~al_workflows.simulations.Simulation`."""
@@ -60,17 +77,19 @@ class Dynamics:
         origin = self._origin(start, calculator, known, rng)
         atoms = set_in_motion(origin, spec.temperature, rng)
         atoms.calc = calculator.of_mean() if isinstance(calculator, PotentialCalculator) else calculator
-        walk = _Walk(spec, atoms, calculator, Guards(origin, self._min_distance), known, start)
-        problem, moved, done = None, 0, 0
-        if spec.equilibration:
+        guards = Guards(origin, self._min_distance)
+        walk = _Walk(spec, atoms, calculator, guards, known, start, self._checkpoint, rng)
+        found = self._checkpoint.read()
+        problem, moved, done = None, spec.equilibration, 0
+        if spec.equilibration and (found is None or found.values["stage"] == Stage.EQUILIBRATION):
             thermostat = equilibrating(spec.thermostat)
             first = integrator(atoms, thermostat, spec.timestep, spec.temperature, rng)
-            problem = walk.follow(first, spec.equilibration, EQUILIBRATING)
-            moved = int(first.nsteps)
+            problem = walk.follow(first, spec.equilibration, Stage.EQUILIBRATION, found)
+            moved, found = int(first.nsteps), None
         if problem is None:
             walk.forget()
             dynamics = integrator(atoms, spec.thermostat, spec.timestep, spec.temperature, rng)
-            problem = walk.follow(dynamics, spec.steps)
+            problem = walk.follow(dynamics, spec.steps, Stage.TRAJECTORY, found)
             done = int(dynamics.nsteps)
         reason, detail = problem or (StopReason.MAX_STEPS, f"{spec.steps} steps of {spec.timestep:g} fs")
         return walk.frames.pool(
@@ -103,6 +122,8 @@ class _Walk:
     guards: Guards
     known: Sequence[Atoms]
     template: Atoms
+    checkpoint: Checkpoint
+    rng: np.random.Generator
     frames: Frames = field(init=False)
     temperatures: list[float] = field(default_factory=list)
     totals: list[float] = field(default_factory=list)
@@ -115,13 +136,52 @@ class _Walk:
         self.frames = Frames(self.template)
         self.temperatures, self.totals = [], []
 
-    def follow(self, dynamics: MolecularDynamics, steps: int, hotter: float = 1.0) -> tuple[StopReason, str] | None:
-        """Move on by ``steps``, at ``hotter`` times the largest temperature; why it stopped before, None if not."""
-        for _ in dynamics.irun(steps):
-            problem = self._hot(hotter) or self._look(int(dynamics.nsteps))
+    def follow(
+        self, dynamics: MolecularDynamics, steps: int, stage: Stage, found: Snapshot | None
+    ) -> tuple[StopReason, str] | None:
+        """Move to ``steps``, from where ``found`` was kept if it is given; why it stopped before, None if not."""
+        if found is not None:
+            self._go_on(dynamics, found)
+        looked = int(dynamics.nsteps)  # the step that it goes on from was looked at before it was kept
+        for _ in dynamics.irun(steps - looked):
+            step = int(dynamics.nsteps)
+            if 0 < step == looked:
+                continue
+            problem = self._hot(EQUILIBRATING if stage is Stage.EQUILIBRATION else 1.0) or self._look(step)
             if problem is not None:
                 return problem
+            if step and self.checkpoint.due:
+                self._keep(dynamics, stage)
         return None
+
+    def _keep(self, dynamics: MolecularDynamics, stage: Stage) -> None:
+        values = {"stage": stage, "steps": int(dynamics.nsteps), "random": random_state(self.rng)}
+        lists = {name: np.array(content) for name, content in self._lists().items()}
+        arrays = {"now": self.atoms.positions, "momenta": self.atoms.arrays["momenta"], **lists}
+        self.checkpoint.write(values, arrays | {MEMORY + name: array for name, array in memory_of(dynamics).items()})
+
+    def _go_on(self, dynamics: MolecularDynamics, found: Snapshot) -> None:
+        """Go on from what :meth:`_keep` has kept. (Arrays are set as they are: constraints have had their say.)"""
+        arrays = found.arrays
+        self.atoms.positions[:], self.atoms.arrays["momenta"][:] = arrays["now"], arrays["momenta"]
+        for name, array in memory_of(dynamics).items():
+            array[:] = arrays[MEMORY + name]
+        for name, content in self._lists().items():
+            content[:] = arrays[name] if arrays[name].ndim > 1 else arrays[name].tolist()
+        dynamics.nsteps = found.values["steps"]
+        set_random_state(self.rng, found.values["random"])
+
+    def _lists(self) -> dict[str, list[Any]]:
+        """What grows with the trajectory."""
+        frames = self.frames
+        return {
+            "positions": frames.positions,
+            "energies": frames.energies,
+            "forces": frames.forces,
+            "uncertainties": frames.uncertainties,
+            "temperatures": self.temperatures,
+            "totals": self.totals,
+        }
 
     def _hot(self, hotter: float) -> tuple[StopReason, str] | None:
         temperature = self.atoms.get_temperature()

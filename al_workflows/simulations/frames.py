@@ -22,15 +22,16 @@ class Frames:
     def __init__(self, template: Atoms) -> None:
         self._template = template.copy()
         self.positions: list[FloatArray] = []
-        self._energies: list[float] = []
-        self._forces: list[FloatArray] = []
+        #: eV, and eV/Å
+        self.energies: list[float] = []
+        self.forces: list[FloatArray] = []
         self.uncertainties: list[float] = []
 
     def add(self, atoms: Atoms) -> None:
         """Add ``atoms`` as its calculator sees it."""
         self.positions.append(atoms.positions.copy())
-        self._energies.append(float(atoms.get_potential_energy()))
-        self._forces.append(atoms.get_forces(apply_constraint=False))
+        self.energies.append(float(atoms.get_potential_energy()))
+        self.forces.append(atoms.get_forces(apply_constraint=False))
         self.uncertainties.append(largest_spread(atoms))
 
     def pool(self, reason: StopReason, detail: str, measures: Mapping[str, float] | None = None) -> Pool:
@@ -39,8 +40,8 @@ class Frames:
         return Pool(
             template=self._template,
             positions=np.array(self.positions).reshape(-1, count, 3),
-            energies=np.array(self._energies),
-            forces=np.array(self._forces).reshape(-1, count, 3),
+            energies=np.array(self.energies),
+            forces=np.array(self.forces).reshape(-1, count, 3),
             uncertainties=np.array(self.uncertainties),
             stop_reason=reason,
             stop_detail=detail,

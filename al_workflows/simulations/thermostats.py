@@ -16,6 +16,7 @@ from ase.md.verlet import VelocityVerlet
 
 from al_workflows.md_spec import BerendsenSpec, LangevinSpec, NoseHooverSpec, NveSpec, ThermostatSpec
 from al_workflows.records import FloatArray
+from al_workflows.step_checkpoint import Arrays
 
 
 def set_in_motion(atoms: Atoms, temperature: float, rng: np.random.Generator) -> Atoms:
@@ -62,6 +63,11 @@ def integrator(
             assert_never(spec)
 
 
+def memory_of(dynamics: MolecularDynamics) -> Arrays:
+    """What decides the next step beside positions, momenta and random numbers; views that may be written to."""
+    return dynamics.memory if isinstance(dynamics, NoseHooverChain) else {}
+
+
 class NoseHooverChain(VelocityVerlet):  # type: ignore[misc]  # ase is untyped
     """ASE's Nosé-Hoover chain around ASE's velocity Verlet, which knows constraints.
 
@@ -80,6 +86,11 @@ class NoseHooverChain(VelocityVerlet):  # type: ignore[misc]  # ase is untyped
         forces = super().step(forces)
         self._thermalise()
         return forces
+
+    @property
+    def memory(self) -> Arrays:
+        """What the chain knows beside the momenta; views that may be written to."""
+        return {"eta": self._chain._eta, "p_eta": self._chain._p_eta}  # ASE has no other way to them
 
     def _thermalise(self) -> None:
         """Half a step of the chain, which scales all momenta alike."""

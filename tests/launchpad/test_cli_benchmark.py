@@ -13,7 +13,7 @@ from al_workflows.benchmark import curvature, cycle, speed, speed_training
 from al_workflows.benchmark.sites import draw_sites
 from al_workflows.benchmark.tables import Document
 from launchpad import benchmark_cycle
-from launchpad.cli import benchmark
+from launchpad.cli import benchmark_costs, benchmark_learner
 from tests.launchpad.test_bad_input import ALFLOW, alflow, refusal
 
 
@@ -113,8 +113,8 @@ def test_curvature_writes_its_tables(tmp_path: Path, monkeypatch: pytest.MonkeyP
         return curvature.Study((), ())
 
     monkeypatch.setattr(curvature, "curvature_study", study)
-    benchmark.curvature(seeds=3, fmax=0.02, output=tmp_path / "out", jobs=2)
-    benchmark.curvature(seeds=1, draw_seed=7, output=tmp_path / "out")
+    benchmark_learner.curvature(seeds=3, fmax=0.02, output=tmp_path / "out", jobs=2)
+    benchmark_learner.curvature(seeds=1, draw_seed=7, output=tmp_path / "out")
     assert asked == [
         (3, {"sites": draw_sites(2020, 18), "fmax": 0.02, "jobs": 2}),
         (1, {"sites": draw_sites(7, 18), "fmax": 0.03, "jobs": 1}),
@@ -131,8 +131,8 @@ def test_speed_writes_its_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(speed, "document", document)
     monkeypatch.setattr(speed_training, "document", document)
-    benchmark.predict(largest=50, steps=7, output=tmp_path / "out")
-    benchmark.train(atoms="13", images="1,5", output=tmp_path / "out")
+    benchmark_costs.predict(largest=50, steps=7, output=tmp_path / "out")
+    benchmark_costs.train(atoms="13", images="1,5", output=tmp_path / "out")
     assert asked == [([(3, 3), (4, 4)], 7), ([13], [1, 5])]
     for name in ("predict", "train"):
         assert "# Speed" in (tmp_path / "out" / f"{name}.md").read_text()
@@ -147,9 +147,9 @@ def test_cycle_goes_through_rlaunch_unless_told_otherwise(tmp_path: Path, monkey
 
     monkeypatch.setattr(cycle, "in_process", lambda seeds, listen: [])
     monkeypatch.setattr(benchmark_cycle, "through_rlaunch", through_rlaunch)
-    benchmark.cycle(seeds="2", rlaunch=False, output=tmp_path)
+    benchmark_costs.cycle(seeds="2", rlaunch=False, output=tmp_path)
     assert asked == []
-    benchmark.cycle(seeds="2", output=tmp_path)
+    benchmark_costs.cycle(seeds="2", output=tmp_path)
     assert asked == [[0, 1]]
     assert "| by a worker | 1 | 5 | 1.50 |" in (tmp_path / "cycle.md").read_text()
 

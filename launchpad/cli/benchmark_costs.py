@@ -1,0 +1,62 @@
+"""The commands that measure what computing costs: predict, train, cycle."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from launchpad.cli.benchmark_options import DEFAULT_OUTPUT, OutputOption, SeedsOption, command_line, write
+from launchpad.cli.benchmark_progress import Counter
+
+
+def predict(
+    largest: Annotated[int, typer.Option(min=29, help="Most atoms of a structure.")] = 509,
+    steps: Annotated[int, typer.Option(min=1, help="Steps of the relaxation.")] = 150,
+    output: OutputOption = DEFAULT_OUTPUT,
+) -> None:
+    """Time predictions from 13 to 509 atoms and a relaxation, beside autograd in torch and a floor."""
+    from al_workflows.benchmark.speed import document, sizes_up_to
+    from al_workflows.preflight import writable_directory
+
+    output = writable_directory(output)
+    with Counter() as counter:
+        found = document(command_line(), sizes_up_to(largest), steps, counter.predicted)
+    write(found, output, "predict")
+
+
+def train(
+    atoms: Annotated[str, typer.Option(metavar="LIST", help="Atoms of an image: 13, 29, or both.")] = "13,29",
+    images: Annotated[str, typer.Option(metavar="LIST", help="Sizes of the training sets.")] = "1,10,40,200",
+    output: OutputOption = DEFAULT_OUTPUT,
+) -> None:
+    """Time training by images and atoms, beside autograd in torch and a floor."""
+    from al_workflows.benchmark.speed_training import atoms_of, document
+    from al_workflows.benchmark.uncertainty import numbers_of
+    from al_workflows.preflight import writable_directory
+
+    sizes, counts = atoms_of(numbers_of("--atoms", atoms, least=1)), numbers_of("--images", images, least=1)
+    output = writable_directory(output)
+    with Counter() as counter:
+        found = document(command_line(), sizes, counts, counter.trained)
+    write(found, output, "train")
+
+
+def cycle(
+    seeds: SeedsOption = "5",
+    rlaunch: Annotated[
+        bool, typer.Option("--rlaunch/--no-rlaunch", help="Through rlaunch as well, on a local database of its own.")
+    ] = True,
+    output: OutputOption = DEFAULT_OUTPUT,
+) -> None:
+    """CPU time of a cycle beyond DFT, C on Cu(100): in one process, and by rlaunch processes with their imports."""
+    from al_workflows.benchmark.choices import seeds_of
+    from al_workflows.benchmark.cycle import document, in_process
+    from al_workflows.preflight import writable_directory
+    from launchpad.benchmark_cycle import through_rlaunch
+
+    numbers, output = seeds_of(seeds), writable_directory(output)
+    with Counter() as counter:
+        cycles = in_process(numbers, counter.timed)
+        by_workers, runs = through_rlaunch(numbers, counter.timed) if rlaunch else ([], [])
+    write(document([*cycles, *by_workers], runs, numbers, command_line()), output, "cycle")
