@@ -97,6 +97,11 @@ class Cluster:
         """What the supervisor said."""
         return self._log.read_text(errors="replace") if self._log.exists() else ""
 
+    def workers_log(self) -> str:
+        """What the workers said, in the outputs of their jobs."""
+        outputs = [*self._place.glob("jobs/*/*.out"), *self._world.runs.glob("*/*/*/*.out")]
+        return "\n".join(path.read_text(errors="replace") for path in sorted(outputs))
+
     def finished(self) -> bool:
         """Whether every Firework is done."""
         fireworks = self._world.launchpad.fireworks
@@ -131,7 +136,8 @@ def write_directory(place: Path, launchpad_file: Path, jobs: Mapping[str, tuple[
     place.mkdir()
     (place / "my_launchpad.yaml").symlink_to(launchpad_file)
     (place / "FW_config.yaml").write_text(yaml.safe_dump(TIMES))
-    launch = f"{Path(sys.executable).parent / 'rlaunch'} -l {launchpad_file}"
+    # in the place of the shell: SLURM's signals are for the worker
+    launch = f"exec {sys.executable} -m launchpad.cli worker -l {launchpad_file}"
     for category, (_, mode) in jobs.items():
         worker = place / f"my_fworker_{category}.yaml"
         worker.write_text(yaml.safe_dump({"name": f"chaos-{category}", "category": category, "query": "{}"}))

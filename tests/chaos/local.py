@@ -61,6 +61,10 @@ class Local:
         """What was said of repairs so far."""
         return "".join(path.read_text(errors="replace") for path in sorted(self._world.files.glob("*.out")))
 
+    def workers_log(self) -> str:
+        """What the workers said: they give nothing back themselves."""
+        return ""
+
     def finished(self) -> bool:
         """Whether every run's command has ended."""
         return all(process.poll() in ENDED for process in self._processes.values())

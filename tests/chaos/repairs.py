@@ -13,7 +13,7 @@ from tests.chaos.world import World, documents
 ON_ITS_OWN = "the same launch went on"
 
 
-def look(world: World, strikes: list[Strike], log: str, who: str) -> None:
+def look(world: World, strikes: list[Strike], executor: Any) -> None:
     """Note of every victim that is done, or runs again in another launch, when that was seen, and how it came."""
     open_ = [strike for strike in strikes if len(strike.repaired) < len(strike.victims)]
     ids = [victim.fw_id for strike in open_ for victim in strike.victims]
@@ -28,17 +28,19 @@ def look(world: World, strikes: list[Strike], log: str, who: str) -> None:
                 continue
             same = victim.launch_id in firework["launches"]
             if firework["state"] == "COMPLETED" or (firework["state"] == "RUNNING" and not same):
-                how = ON_ITS_OWN if same else _how(victim.fw_id, log[strike.log_length :], who)
+                how = ON_ITS_OWN if same else _how(victim.fw_id, strike, executor)
                 strike.repaired[victim.fw_id] = (world.seconds - strike.over, how)
 
 
-def _how(fw_id: int, log: str, who: str) -> str:
-    """What was said of the Firework."""
-    lines = [line for line in log.splitlines() if re.search(rf"(fw_id|Firework) {fw_id}\b", line)]
-    if not lines:
-        return f"run again by {who}"
-    said = lines[-1].rpartition("; ")[2].strip() if ";" in lines[-1] else "run again"
-    return f"{said} by {who}"
+def _how(fw_id: int, strike: Strike, executor: Any) -> str:
+    """What was said of the Firework since the fault, by who keeps the runs or else by its worker."""
+    its = re.compile(rf"(fw_id|Firework) {fw_id}\b")
+    lines = [line for line in executor.log()[strike.log_length :].splitlines() if its.search(line)]
+    if lines:
+        return f"{lines[-1].rpartition('; ')[2].strip() if ';' in lines[-1] else 'run again'} by {executor.name}"
+    if any(its.search(line) for line in executor.workers_log().splitlines() if "ready again" in line):
+        return "given back by its worker"
+    return f"run again by {executor.name}"
 
 
 def rows(strikes: list[Strike]) -> list[tuple[str, ...]]:

@@ -67,7 +67,7 @@ def storm(plan: Plan, directory: Path) -> Outcome:
         striker = Striker(world, executor, random.Random(plan.seed), plan.outage)
         runs, strikes, deck = _rage(plan, world, striker)
         executor.stop()
-        look(world, strikes, executor.log(), executor.name)
+        look(world, strikes, executor)
         wrong = [f"left running: {one}" for one in _left(lambda: marked(world.mark))]
         wrong += unrepaired(strikes)
         expected = undisturbed(runs, directory / "undisturbed")
@@ -105,7 +105,7 @@ def _rage(plan: Plan, world: World, striker: Striker) -> tuple[list[ChaosRun], l
             runs.append(run)
             going.append(run)
         executor.tend()
-        look(world, strikes, executor.log(), executor.name)
+        look(world, strikes, executor)
         if raging and going and world.seconds > next_fault:
             if not deck or world.seconds > next_fault + PATIENCE:  # of some kinds there may be nothing to strike
                 deck = striker.random.sample(all_kinds, len(all_kinds))
