@@ -20,12 +20,12 @@ from tests.chaos.world import World, patiently
 from tests.slurm import SlurmCluster
 
 #: so that a fault shows in seconds, not in the minutes that suit a cluster
-TIMES = {"PING_TIME_SECS": 2, "RUN_EXPIRATION_SECS": 20, "WFLOCK_EXPIRATION_SECS": 120, "QUEUE_UPDATE_INTERVAL": 0}
+TIMES = {"PING_TIME_SECS": 2, "RUN_EXPIRATION_SECS": 60, "WFLOCK_EXPIRATION_SECS": 120, "QUEUE_UPDATE_INTERVAL": 0}
 #: category → jobs at once, and what a job does: one reserved Firework, or whatever is ready for a while
 JOBS = {
     "ml": (2, "rapidfire --nlaunches infinite --sleep 1 --timeout 240"),
     "control": (1, "rapidfire --nlaunches infinite --sleep 1 --timeout 240"),
-    "dft": (6, "singleshot"),
+    "dft": (4, "singleshot"),
 }
 #: fewer processors than jobs: some have to wait
 NODES, CPUS = 3, 2
@@ -72,9 +72,9 @@ class Cluster:
             "supervise",
             str(self._place),
             "--interval",
-            "1",
+            "4",
         ]
-        command += ["--lost-after", "20", "--patience", "10"]
+        command += ["--lost-after", "60", "--patience", "20"]
         for category, (most, _) in JOBS.items():
             command += ["--max-jobs", f"{category}={most}"]
         cluster = {name: self.slurm.environment[name] for name in ("PATH", "SLURM_CONF")}

@@ -14,11 +14,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from fw_specs import lost
 from fw_specs.keys import RUN, STEP, TRAIN
 from tests.chaos import processes
 from tests.chaos.world import World, documents, patiently
 
-#: a Firework that was struck so often is left in peace: after five losses it would rightly be given up
+#: a Firework that was lost so often is left in peace: after five losses it would rightly be given up
 MERCY = 2
 VARIABLE = b"SLURM_JOB_ID="
 
@@ -89,7 +90,7 @@ class Striker:
     def database_killed(self) -> Strike | None:
         """``kill -9 mongod``, and start it again."""
         pid = self.world.mongo.status().pid
-        victims = tuple(self._taken({}))
+        victims = self._all()
         if pid is None or not victims:
             return None
         os.kill(pid, signal.SIGKILL)
@@ -100,7 +101,7 @@ class Striker:
     def database_frozen(self) -> Strike | None:
         """A database that answers nobody: SIGSTOP."""
         pid = self.world.mongo.status().pid
-        victims = tuple(self._taken({}))
+        victims = self._all()
         if pid is None or not victims:
             return None
         os.kill(pid, signal.SIGSTOP)
@@ -112,7 +113,7 @@ class Striker:
 
     def database_away(self) -> Strike | None:
         """A database that is shut down for a while."""
-        victims = tuple(self._taken({}))
+        victims = self._all()
         if not victims:
             return None
         self.world.mongo.stop()
@@ -124,11 +125,11 @@ class Striker:
 
     def disk_full(self) -> Strike | None:
         """The runs' file system is full for a while."""
-        victims = tuple(self._taken({}))
+        victims = self._all()
         if not self.world.disk or not victims:
             return None
         filling = self.world.runs / "filling"
-        end = time.monotonic() + self.random.uniform(4, 10)
+        end = time.monotonic() + self.random.uniform(4, 8)
         written = 0
         with filling.open("wb", buffering=0) as stream:
             while time.monotonic() < end:
@@ -139,7 +140,7 @@ class Striker:
                         raise
                     time.sleep(0.05)
         filling.unlink()
-        return Strike("disk full for 4 to 10 s", victims, f"{written} bytes")
+        return Strike("disk full for 4 to 8 s", victims, f"{written} bytes")
 
     # ---- SLURM
 
@@ -202,8 +203,18 @@ class Striker:
         return [
             Victim(fw["fw_id"], fw["launches"][-1], fw["name"])
             for fw in sorted(found, key=lambda fw: fw["fw_id"])
-            if fw["launches"] and self.struck.get(fw["fw_id"], 0) < MERCY
+            if fw["launches"] and self._losses(fw["fw_id"]) < MERCY
         ]
+
+    def _all(self) -> tuple[Victim, ...]:
+        """All that runs, if none of it was struck too often."""
+        found = self._taken({})
+        where = {f"spec.{RUN}": {"$exists": True}, "state": "RUNNING"}
+        running = patiently(lambda: self.world.launchpad.fireworks.count_documents(where))
+        return tuple(found) if len(found) == running else ()
+
+    def _losses(self, fw_id: int) -> int:
+        return max(self.struck.get(fw_id, 0), patiently(lambda: lost.count(self.world.launchpad.db, fw_id)))
 
     def _worker_of(self, victim: Victim) -> processes.Process | None:
         """The process that works in the Firework's directory."""

@@ -15,8 +15,9 @@ from ase.calculators.emt import EMT
 from al_workflows import offline
 from al_workflows.benchmark.basin import ground_of, same_basin
 from al_workflows.dft.label_file import LABEL_FILE
+from al_workflows.dft.single_point import single_point_in_process
 from al_workflows.preflight import prepare
-from al_workflows.records import Label
+from al_workflows.records import Label, Request
 from al_workflows.results import RunResult
 from fw_specs.keys import CHECK, CYCLE, DFT, LABELS, POINTS, RUN, STEP
 from fw_specs.store import Store
@@ -28,16 +29,23 @@ from tests.fw_specs.test_run import numbers
 ENERGY, RECOMPUTED = 0.005, 1e-6
 
 
-def undisturbed(runs: list[ChaosRun], directory: Path, processes: int = 2) -> list[RunResult]:
-    """The same runs in processes of their own without FireWorks, database or faults of the machine."""
+def undisturbed(runs: list[ChaosRun], directory: Path, faulty: bool, processes: int = 2) -> list[RunResult]:
+    """The same runs in processes of their own without FireWorks, database or faults of the machine.
+
+    Where DFT does not fail by a draw, it is plain EMT in that process.
+    """
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
         places = [directory / run.name for run in runs]
-        return list(pool.map(_run, [run.file for run in runs], places))
+        return list(pool.map(_run, [run.file for run in runs], places, [faulty] * len(runs)))
 
 
-def _run(file: Path, directory: Path) -> RunResult:
+def _run(file: Path, directory: Path, faulty: bool) -> RunResult:
     prepared = prepare(file)
-    return offline.run(prepared.spec, prepared.start, directory)
+    return offline.run(prepared.spec, prepared.start, directory, None if faulty else _by_emt)
+
+
+def _by_emt(request: Request, directory: Path) -> Label:
+    return single_point_in_process(request, EMT(), directory=directory)
 
 
 def unfinished(world: World) -> list[str]:

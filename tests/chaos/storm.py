@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import shutil
 import time
@@ -32,8 +33,9 @@ ENDING = 30.0
 class Plan:
     """One part of a chaos test.
 
-    ``at_once`` runs are kept going until ``seconds`` are over; ``runs`` at most (None: no limit). Faults come
-    after ``gap`` s on average, each kind once before any comes again; with ``kinds`` only those.
+    Faults come for ``seconds`` from when the first Firework has ended, ``gap`` s apart on average; each kind strikes
+    once before any strikes again, with ``kinds`` only those. ``at_once`` runs are kept going for the first half of
+    that time; ``runs`` at most (None: no limit).
     """
 
     seed: int
@@ -65,19 +67,19 @@ def storm(plan: Plan, directory: Path) -> Outcome:
     world = World(directory, plan.delay)
     with world.open(), _executor(plan, world) as executor:
         striker = Striker(world, executor, random.Random(plan.seed), plan.outage)
-        runs, strikes, deck = _rage(plan, world, striker)
+        runs, strikes, never = _rage(plan, world, striker)
         executor.stop()
         look(world, strikes, executor)
         wrong = [f"left running: {one}" for one in _left(lambda: marked(world.mark))]
         wrong += unrepaired(strikes)
-        expected = undisturbed(runs, directory / "undisturbed")
+        expected = undisturbed(runs, directory / "undisturbed", plan.faulty)
         found, said = judge(world, runs, expected, plan.faulty)
         draws = drawn([world.runs / run.name for run in runs])
         said.append(f"the keeper was started again {executor.again} times")
         shutil.copytree(world.runs, directory / "kept", symlinks=True)
     wrong += found
     wrong += [f"left running: {one}" for one in _left(lambda: [*marked(world.mark), *working_below(directory)])]
-    return Outcome(plan, strikes, wrong, said, draws, deck)
+    return Outcome(plan, strikes, wrong, said, draws, never)
 
 
 def _executor(plan: Plan, world: World) -> Any:
@@ -89,55 +91,62 @@ def _executor(plan: Plan, world: World) -> Any:
 
 
 def _rage(plan: Plan, world: World, striker: Striker) -> tuple[list[ChaosRun], list[Strike], list[str]]:
-    """Faults until the time is over, then peace until every run has ended; the kinds that never struck."""
+    """Faults until the time is over, then peace until every run has ended; and the kinds that never struck."""
     runs: list[ChaosRun] = []
     strikes: list[Strike] = []
     all_kinds = list(plan.kinds or (*EVERYWHERE, *(OF_SLURM if plan.slurm else ())))
-    deck: list[str] = []
+    never, deck = set(all_kinds), list[str]()
     executor, store = striker.executor, Store(world.launchpad.db)
-    next_fault, progress, moved = world.seconds + plan.gap, -1, time.monotonic()
+    began, next_fault, progress, moved = math.inf, math.inf, 0, time.monotonic()
     while True:
-        raging = world.seconds < plan.seconds
         going = [run for run in runs if patiently(lambda run=run: store.result(run.name)) is None]
-        while raging and len(going) < plan.at_once and (plan.runs is None or len(runs) < plan.runs):
+        young = world.seconds < began + plan.seconds / 2
+        while young and len(going) < plan.at_once and (plan.runs is None or len(runs) < plan.runs):
             run = write_run(world.files, len(runs), plan.seed, plan.faulty)
             executor.add(run)
             runs.append(run)
             going.append(run)
         executor.tend()
         look(world, strikes, executor)
-        if raging and going and world.seconds > next_fault:
+        # a slow machine gets the time that it needs for one fault of each kind that was asked for
+        raging = going and (world.seconds < began + plan.seconds or (plan.kinds and never))
+        if raging and world.seconds > next_fault:
             if not deck or world.seconds > next_fault + PATIENCE:  # of some kinds there may be nothing to strike
                 deck = striker.random.sample(all_kinds, len(all_kinds))
-            if _strike(world, striker, deck, strikes):
+            if (kind := _strike(world, striker, deck, strikes)) is not None:
+                deck.remove(kind)
+                never.discard(kind)
                 next_fault = world.seconds + striker.random.uniform(0.3, 1.7) * plan.gap
+                moved = time.monotonic()
         done = patiently(lambda: world.launchpad.fireworks.count_documents({"state": "COMPLETED"}))
-        if done != progress or raging:
+        if done != progress:
+            if not progress:
+                began, next_fault = world.seconds, world.seconds + plan.gap
             progress, moved = done, time.monotonic()
-        if not going and executor.finished() and (not raging or len(runs) == plan.runs):
+        if not going and not young and executor.finished():
+            break
+        if not going and len(runs) == plan.runs and executor.finished():
             break
         if time.monotonic() - moved > STUCK:
             world.tell("the runs are stuck")
             break
         time.sleep(0.3)
-    struck = {strike.kind for strike in strikes}
-    world.tell(f"the runs have ended; struck: {', '.join(sorted(struck))}")
-    return runs, strikes, deck
+    world.tell("the runs have ended")
+    return runs, strikes, sorted(never)
 
 
-def _strike(world: World, striker: Striker, deck: list[str], strikes: list[Strike]) -> bool:
-    """The first fault of the deck that finds something to strike."""
-    for kind in list(deck):
+def _strike(world: World, striker: Striker, deck: list[str], strikes: list[Strike]) -> str | None:
+    """The first fault of the deck that finds something to strike: which it was."""
+    for kind in deck:
         log_length = len(striker.executor.log())
         strike: Strike | None = getattr(striker, kind)()
         if strike is not None:
-            deck.remove(kind)
             strike.over, strike.log_length = world.seconds, log_length
             strikes.append(strike)
             names = ", ".join(victim.name for victim in strike.victims)
             world.tell(f"{strike.kind} ({strike.detail}) hit {names or 'nothing'}")
-            return True
-    return False
+            return kind
+    return None
 
 
 def _left(look_: Any) -> list[Any]:
@@ -164,6 +173,7 @@ def table(outcomes: list[Outcome]) -> str:
             draws = ", ".join(f"{kind} {number}" for kind, number in outcome.draws.most_common())
             lines += ["", f"DFT drew: {draws or 'no failure'}"]
         lines += ["", *outcome.said]
+        lines += [f"never found something to strike: {', '.join(outcome.not_hit)}"] if outcome.not_hit else []
         lines += [f"LOST OR WRONG: {what}" for what in outcome.wrong]
         lines += [] if outcome.wrong else ["nothing lost, doubled, stuck or left running"]
     return "\n".join(lines)
