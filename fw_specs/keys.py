@@ -20,6 +20,8 @@ TASKS = {
     DFT: "{{fw_specs.tasks.SinglePointTask}}",
     CHECK: "{{fw_specs.tasks.CheckTask}}",
 }
+#: the Firetask that ends a Morse fit
+FIT_TASK = "{{fw_specs.morse.FitMorseTask}}"
 
 #: collections
 RUNS, CYCLES, LABELS, MODELS, POOLS = "al_runs", "al_cycles", "al_labels", "al_models", "al_pools"

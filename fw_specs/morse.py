@@ -29,8 +29,6 @@ from fw_specs.store import Store
 FIT = "fit"
 #: below the directory of a fit
 WORK = "work"
-#: as FireWorks stores it
-FIT_TASK = "{{fw_specs.morse.FitMorseTask}}"
 
 
 def morse_id(elements: Sequence[str], spec: MorseFitSpec) -> str:

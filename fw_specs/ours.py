@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from fw_specs.keys import TASKS
-from fw_specs.morse import FIT_TASK
+from fw_specs.keys import FIT_TASK, TASKS
 
 #: as FireWorks stores them
 OUR_TASKS = frozenset({*TASKS.values(), FIT_TASK})

@@ -61,6 +61,14 @@ class Facts(BaseModel):
         return self.pack > 1 or self.array > 1
 
 
+#: what pydantic says in its own words, in ours
+_RULES = {
+    **dict.fromkeys(("partition", "account", "qos", "constraint"), "must be one word, as SLURM's own option takes it"),
+    "mem": "must be megabytes, or a number with K, M, G or T (4G)",
+    **dict.fromkeys(("nodes", "ntasks", "cpus_per_task", "pack", "array"), "must be a whole number, 1 at least"),
+    "gpus": "must be a whole number",
+}
+
 #: what a category asks for if nobody says otherwise
 DEFAULTS: dict[str, dict[str, Any]] = {
     "ml": {"walltime": "04:00:00", "mem": "4G", "cpus_per_task": 4},
@@ -86,7 +94,7 @@ def facts_of(common: Mapping[str, Any], own: Mapping[str, Mapping[str, Any]]) ->
             first = error.errors()[0]
             key = str(first["loc"][0])
             option = f"--{f'{category}-' if key in mine else ''}{key.replace('_', '-')}"
-            reason = str(first["msg"]).removeprefix("Value error, ")
+            reason = _RULES.get(key) or str(first["msg"]).removeprefix("Value error, ")
             raise InputError(f"`{option}` is {first['input']!r} but {reason}") from None
     return found
 
@@ -118,7 +126,7 @@ def worker_file(name: str, category: str | list[str]) -> dict[str, Any]:
 
 
 def _qadapter(directory: Path, category: str, facts: Facts, alflow: list[str]) -> dict[str, Any]:
-    mode = ["rapidfire", "--parallel", str(facts.pack)] if facts.packed else ["singleshot"]
+    mode = ["rapidfire", "--parallel", str(facts.pack), "--sleep", "10"] if facts.packed else ["singleshot"]
     files = ["-l", str(directory / "my_launchpad.yaml"), "-w", str(directory / f"my_fworker_{category}.yaml")]
     threads = 1 if category == "dft" else facts.cpus_per_task
     before = [f"module load {name}" for name in facts.module]

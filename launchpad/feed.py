@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import yaml
 from fireworks import FWorker, LaunchPad
 from fireworks.queue.queue_launcher import launch_rocket_to_queue
 from fireworks.user_objects.queue_adapters.common_adapter import CommonAdapter
-from fireworks.utilities.fw_serializers import load_object_from_file
 
 from al_workflows.errors import InputError, exception_line
 from fw_specs.keys import RUN
@@ -81,22 +84,31 @@ def read_categories(directory: Path, caps: Mapping[str, int], cap: int) -> tuple
 
 def _category(file: Path, name: str, cap: int) -> Category:
     worker_file = file.with_name(f"my_fworker_{name}.yaml")
+    content, about = _mapping(file), _mapping(worker_file)
+    # FireWorks' own reader imports all that there is in FireWorks, and tells in many ways what a file lacks
+    if content.get("_fw_q_type") != "SLURM" or not isinstance(content.get("rocket_launch"), str):
+        raise InputError(f"`{file}` must have `_fw_q_type: SLURM` and a `rocket_launch`; `alflow init` writes one")
     try:
-        worker = FWorker.from_file(str(worker_file))
-        found = load_object_from_file(str(file))
-    except FileNotFoundError as error:
-        raise InputError(
-            f"`{error.filename}` is not there, but belongs to `{file}`; `alflow init` writes both"
-        ) from None
-    except Exception as error:  # FireWorks tells in many ways what a file lacks
-        reason = " ".join(str(error).split())[:200]
-        raise InputError(f"`{file}` or `{worker_file.name}` is not valid ({type(error).__name__}: {reason})") from error
-    if not isinstance(found, CommonAdapter) or found.q_type != "SLURM" or not found.get("rocket_launch"):
-        raise InputError(f"`{file}` must be a CommonAdapter of SLURM with a `rocket_launch`; `alflow init` writes one")
-    adapter = NamedAdapter.from_dict(found.to_dict())
-    adapter["_job_name"] = found.get("job_name") or f"alflow-{name}"
-    ours = {"$and": [worker._query, {f"spec.{RUN}": {"$exists": True}}]}
-    return Category(name, FWorker(worker.name, worker.category, ours, worker.env), adapter, cap)
+        query = json.loads(about.get("query") or "{}")
+        ours = {"$and": [query, {f"spec.{RUN}": {"$exists": True}}]}
+        worker = FWorker(str(about["name"]), about["category"], ours, about.get("env"))
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"`{worker_file}` needs `name`, `category` and a JSON `query` ({error})") from None
+    adapter = NamedAdapter.from_dict(content)
+    adapter["_job_name"] = content.get("job_name") or f"alflow-{name}"
+    return Category(name, worker, adapter, cap)
+
+
+def _mapping(file: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(file.read_text())
+    except FileNotFoundError:
+        raise InputError(f"`{file}` is not there; `alflow init {file.parent}` writes it") from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise InputError(f"`{file}` cannot be read as YAML: {' '.join(str(error).split())[:200]}") from None
+    if not isinstance(content, dict):
+        raise InputError(f"`{file}` must hold keys and values; `alflow init {file.parent}` writes such a file")
+    return content
 
 
 @dataclass(frozen=True)
@@ -174,6 +186,8 @@ def _heard() -> Iterator[list[str]]:
     listener, logger = Listener(logging.ERROR), logging.getLogger("queue.launcher")
     logger.addHandler(listener)
     try:
-        yield words
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # of what FireWorks uses of monty
+            yield words
     finally:
         logger.removeHandler(listener)

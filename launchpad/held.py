@@ -115,7 +115,7 @@ def why_lost(
     job = jobs.get(held.job)
     if held.running:
         if job is None or job.over:
-            return f"its job {held.job} {_ended(job)}"
+            return f"its job {held.job} {_ended(job)} while it ran"
         return None if job.started else f"its job {held.job} was put back into the queue by SLURM"
     if job is None or job.over:
         return f"its job {held.job} {_ended(job)} before it began"

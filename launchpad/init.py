@@ -52,6 +52,7 @@ def write_directory(directory: Path, source: Source, facts: Mapping[str, Facts],
         "LAUNCHPAD_LOC": str(place / LAUNCHPAD),
         "FWORKER_LOC": str(place / "my_fworker.yaml"),
         "QUEUE_UPDATE_INTERVAL": 1,
+        "QUEUE_JOBNAME_MAXLEN": 100,  # a job of `qlaunch -r` is called as its Firework: <run>:<cycle>:<step>
         **FIREWORKS_TIMES,
     }
     contents = {

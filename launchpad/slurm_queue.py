@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from al_workflows.errors import EnvironmentProblem
 
@@ -24,7 +24,7 @@ ENDED = frozenset(
     {"COMPLETED", "CANCELLED", "FAILED", "TIMEOUT", "NODE_FAIL", "OUT_OF_MEMORY", "PREEMPTED", "BOOT_FAIL", "DEADLINE"}
     | {"REVOKED"}
 )
-_LINE = re.compile(r"(?P<id>\d+)(?P<part>[_+]\S*)?\|(?P<state>[A-Z_]+)\|(?P<name>.*)")
+_LINE = re.compile(r"(?P<id>\d+)\|(?P<state>[A-Z_]+)\|(?P<name>.*)")
 _GONE = re.compile(r"Invalid job id|already complet", re.IGNORECASE)
 
 
@@ -34,11 +34,12 @@ class QueueProblem(EnvironmentProblem):
 
 @dataclass(frozen=True)
 class Job:
-    """A job that SLURM knows of; ``state`` as `squeue` writes it out."""
+    """A job that SLURM knows of; ``state`` as `squeue` writes it out, ``parts`` of an array that have not begun."""
 
     id: str
     state: str
     name: str
+    parts: int = 1
 
     @property
     def started(self) -> bool:
@@ -70,7 +71,9 @@ class SlurmQueue:
         QueueProblem
             `squeue` failed, or printed what it should not: nothing is known then.
         """
-        text = run_command("squeue", "--user", self.user, "--states", "all", "--noheader", "--format", "%i|%T|%j")
+        text = run_command(
+            "squeue", "--user", self.user, "--states", "all", "--array", "--noheader", "--format", "%A|%T|%j"
+        )
         return parse_jobs(text)
 
     def cancel(self, jobs: Iterable[str], *, only_waiting: bool = False) -> None:
@@ -103,7 +106,7 @@ class SlurmQueue:
 
 
 def parse_jobs(text: str) -> dict[str, Job]:
-    """The lines ``id|state|name`` of `squeue`; the parts of an array or a heterogeneous job count as one job.
+    """The lines ``id|state|name`` of `squeue`; the parts of an array that have not begun share one id.
 
     Raises
     ------
@@ -116,14 +119,16 @@ def parse_jobs(text: str) -> dict[str, Job]:
         if match is None:
             raise QueueProblem(f"`squeue` printed `{line[:80]}`, which is no job; its answer is not used")
         job = Job(match["id"], match["state"], match["name"].strip())
-        if job.id not in found or found[job.id].over:
+        if (known := found.get(job.id)) is None or known.over:
             found[job.id] = job
+        elif not job.over:
+            found[job.id] = replace(known, parts=known.parts + 1)
     return found
 
 
 def count(jobs: Mapping[str, Job], name: str, ids: Collection[str] = ()) -> int:
     """How many of ``jobs`` are not over and are called ``name`` or are among ``ids``."""
-    return sum(not job.over and (job.name == name or job.id in ids) for job in jobs.values())
+    return sum(job.parts for job in jobs.values() if not job.over and (job.name == name or job.id in ids))
 
 
 def run_command(*command: str) -> str:

@@ -11,9 +11,8 @@ from typing import Any, Protocol
 
 import pymongo
 from fireworks import LaunchPad
-from pymongo.errors import DuplicateKeyError, PyMongoError
+from pymongo.errors import ConnectionFailure, DuplicateKeyError, ExecutionTimeout
 
-from al_workflows.errors import EnvironmentProblem
 from fw_specs import lease
 from fw_specs.keys import LEASES, RUN
 from fw_specs.store import Store
@@ -128,9 +127,8 @@ class Supervisor:
                 done = self._one_round(wait=once)
             except QueueProblem as problem:
                 self._put_off(f"SLURM: {problem}")
-            except (PyMongoError, EnvironmentProblem) as problem:
-                reason = first_clause(problem) if isinstance(problem, PyMongoError) else str(problem)
-                self._put_off(f"the database does not answer: {reason}")
+            except (ConnectionFailure, ExecutionTimeout) as problem:
+                self._put_off(f"the database does not answer: {first_clause(problem)}")
             if once or (until_done and done is not None and not done.runs.get(_UNFINISHED)):
                 break
             self._stop.wait(self._interval)

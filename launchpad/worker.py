@@ -100,6 +100,8 @@ class WorkerLaunchPad(LaunchPad):  # type: ignore[misc]  # fireworks is untyped
     under_way: tuple[int, int, str | None, str | None] | None = None
     taken = 0
     _shielded = False
+    #: id of the SLURM job that this process is part of
+    job: str | None = None
 
     def stop(self, reason: str) -> None:
         """Raise `Stopped` here and now, or as soon as FireWorks has finished its update of the database."""
@@ -114,8 +116,15 @@ class WorkerLaunchPad(LaunchPad):  # type: ignore[misc]  # fireworks is untyped
             firework, launch_id = super().checkout_fw(fworker, launch_dir, fw_id, **rest)
             if firework is not None:
                 self.taken += 1
+                self._note_job(launch_id)
                 self.under_way = (firework.fw_id, launch_id, firework.spec.get(RUN), firework.spec.get(STEP))
         return firework, launch_id
+
+    def _note_job(self, launch_id: int) -> None:
+        """Write the job's id where `qlaunch -r` does: the queue then tells whether this worker lives."""
+        if self.job is not None:
+            bare = {"launch_id": launch_id, "state_history.reservation_id": {"$exists": False}}
+            self.launches.update_one(bare, {"$set": {"state_history.0.reservation_id": self.job}})
 
     def get_fw_dict_by_id(self, fw_id: int) -> Any:
         """What is stored of a Firework, from which FireWorks makes objects of any class that the document names."""
@@ -173,9 +182,12 @@ def work(
     fw_id: int | None = None,
     rapid: dict[str, Any] | None = None,
     any_task: bool = False,
+    job: str | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> int:
     """Run one Firework (``fw_id``, or the next), or with ``rapid`` (of FireWorks' rapidfire) one after the other.
+
+    ``job`` is the id of the SLURM job that this is part of.
 
     Returns
     -------
@@ -192,6 +204,7 @@ def work(
     patience = PATIENT_CLIENT["serverSelectionTimeoutMS"] / 1000
     found = connect(source, start_local=False, timeout_s=patience)
     launchpad = WorkerLaunchPad(any_task, **found.to_dict())
+    launchpad.job = job
     found.connection.close()
     worker = fworker
     if not any_task:

@@ -28,16 +28,22 @@ class Constant(Calculator):  # type: ignore[misc]  # ase is untyped
 
 
 class WatchedEMT(EMT):  # type: ignore[misc]  # ase is untyped
-    """EMT that writes a line to ``log`` when it begins and when it ends, and takes ``delay`` seconds in between."""
+    """EMT that writes a line to ``log`` when it begins and when it ends.
 
-    def __init__(self, log: str, delay: float = 0.0) -> None:
+    In between it takes ``delay`` seconds, and waits for the file ``gate`` if one is named.
+    """
+
+    def __init__(self, log: str, delay: float = 0.0, gate: str | None = None) -> None:
         super().__init__()
         self._log = Path(log)
         self._delay = delay
+        self._gate = None if gate is None else Path(gate)
 
     def calculate(self, *arguments: Any, **keywords: Any) -> None:
         self._say("begin")
         time.sleep(self._delay)
+        while self._gate is not None and not self._gate.exists():
+            time.sleep(0.05)
         super().calculate(*arguments, **keywords)
         self._say("end")
 

@@ -127,7 +127,8 @@ def _work(context: typer.Context, limits: Limits, **what: Any) -> None:
         fworker = FWorker() if path is None else FWorker.from_file(str(path))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"`{path}` is no worker file of FireWorks ({type(error).__name__}: {error})") from None
-    code = work(resolve(files.launchpad), fworker, limits, say=_say, **what)
+    job = os.environ.get("SLURM_JOB_ID")
+    code = work(resolve(files.launchpad), fworker, limits, job=job, say=_say, **what)
     sys.stdout.flush()
     sys.stderr.flush()
     if code:  # a thread of FireWorks may wait for the database, and Python for the thread

@@ -7,28 +7,14 @@ import time
 from pathlib import Path
 
 import pytest
-import yaml
 from fireworks import LaunchPad
 
-from al_workflows.preflight import prepare
 from fw_specs.store import Store
-from tests.launchpad.cluster import POOL, alflow, cluster_directory, surface
+from tests.launchpad.cluster import POOL, alflow, cluster_directory, submitted
 from tests.slurm import SlurmCluster
 
 pytestmark = [pytest.mark.slurm, pytest.mark.workflow]
 METALS = ("Cu", "Ag", "Pd", "Pt")
-
-
-def submitted(cluster: SlurmCluster, place: Path, metal: str, **changes: object) -> str:
-    """Submit a run of three cycles on ``metal``; its id."""
-    surface(metal).write(place / f"{metal}.traj")
-    spec = {"structure": f"{metal}.traj", "seed": 1, "dft": {"kind": "emt", "timeout": 120}}
-    spec |= {"simulation": {"kind": "relaxation", "fmax": 0.01}, "termination": {"max_cycles": 3}}
-    path = place / f"{metal}.yaml"
-    path.write_text(yaml.safe_dump(spec | changes))
-    done = alflow(cluster, place, "submit", path.name)
-    assert done.returncode == 0, done.stderr
-    return prepare(path).run
 
 
 def critical_path(store: Store, run: str) -> float:
@@ -44,7 +30,7 @@ def test_four_surfaces_of_three_cycles(
     slurm_cluster: SlurmCluster, lpad: LaunchPad, lpad_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     place = cluster_directory(tmp_path / "cluster", lpad_file, {"ml": POOL, "control": POOL})
-    runs = [submitted(slurm_cluster, place, metal) for metal in METALS]
+    runs = [submitted(lpad, place, metal) for metal in METALS]
     began = time.monotonic()
     done = alflow(
         slurm_cluster, place, "supervise", "--interval", "1", "--until-done", "--max-jobs", "dft=4", "--max-jobs", "1"
