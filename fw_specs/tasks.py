@@ -24,8 +24,8 @@ from al_workflows.errors import InputError, RecordMissing
 from al_workflows.records import Label, Request, Selection, VerdictKind
 from al_workflows.results import write_result
 from al_workflows.spec import DftSpec
-from al_workflows.structures import structure_key
 from al_workflows.step_checkpoint import CHECKPOINT_FILE, Checkpoint
+from al_workflows.structures import structure_key
 from al_workflows.termination import Progress
 from al_workflows.timing import timed
 from fw_specs import cycle as cycles

@@ -20,12 +20,16 @@ from fw_specs.submit import is_submitted, submit
 from launchpad.queue_keys import check_resources
 from launchpad.settings import Source
 from launchpad.status import RunState, fizzled_cause, read_status
-from launchpad.workers import local_workers, mend
+from launchpad.workers import local_workers, mend, replace_dead
 
 # not below `launchpad`, which is the name of FireWorks' own logger
 logger = logging.getLogger("alflow.runs")
 #: s between two looks at a run that is being worked off
 POLL = 0.2
+#: so many workers may end before one of the run's Fireworks does
+MAX_DEAD = 5
+#: FireWorks' states of what will run, or runs
+MOVING = frozenset({"READY", "RESERVED", "RUNNING"})
 
 #: told of each cycle as it ends
 Listener = Callable[[Cycle], None]
@@ -60,37 +64,38 @@ def work_off(
 ) -> RunResult:
     """Run ``workers`` `rlaunch` processes on this machine until ``run`` has its verdict.
 
-    What an earlier, interrupted call left is taken up: lost and fizzled Fireworks are run again first.
+    What an earlier, interrupted call left is taken up: lost and fizzled Fireworks are run again first. A worker that
+    ends is replaced, and what it was at is run again.
 
     Raises
     ------
     EnvironmentProblem
-        The workers ended although there was work left; the message names their log.
+        Workers ended again and again although there was work left; the message names their log.
     AlWorkflowsError
         A step ended in an error; the message holds its last line and where it ran.
     """
     store = Store(launchpad.db)
     directory = store.intact_run(run).directory
     result = store.result(run)
-    if result is not None:
+    if result is not None and not read_status(launchpad, run).fireworks.keys() - {"COMPLETED"}:
         return result
     refuse_unclaimed(directory, run)
     for what in mend(launchpad, run):
         logger.warning("%s: %s", run, what)
     for fizzled in launchpad.fireworks.find({f"spec.{RUN}": run, "state": "FIZZLED"}, {"fw_id": 1}):
         launchpad.rerun_fw(fizzled["fw_id"])
-    log, told = directory / "workers.log", 0
+    log, told, completed, dead = directory / "workers.log", 0, 0, 0
     with local_workers(launchpad, source, run, workers, log) as crew:
         while True:
             cycles = store.cycles(run)
             for cycle in cycles[told:]:
                 listener(cycle)
             told = len(cycles)
-            result = store.result(run)
-            if result is not None:
+            result, status = store.result(run), read_status(launchpad, run)
+            # the check that gives the verdict has still to end
+            if result is not None and not status.fireworks.keys() & MOVING:
                 return result
             activity(_running(launchpad, run))
-            status = read_status(launchpad, run)
             # what else is running or can run is finished first: a single point may be worth hours
             if status.state is RunState.FIZZLED and not status.fireworks.keys() & {"RUNNING", "READY"}:
                 cause = fizzled_cause(launchpad, run)
@@ -98,8 +103,13 @@ def work_off(
             if status.state in (RunState.PAUSED, RunState.CANCELLED):
                 verb = "resume" if status.state is RunState.PAUSED else "rerun"
                 raise AlWorkflowsError(f"run {run} is {status.state.lower()}; `alflow {verb} {run}` lets it go on")
-            if crew.alive() == 0:
-                raise EnvironmentProblem(f"the workers of run {run} ended before it did; see {log}")
+            if status.fireworks.get("COMPLETED", 0) > completed:
+                completed, dead = status.fireworks["COMPLETED"], 0
+            dead += len(crew.dead())
+            if dead > MAX_DEAD:
+                raise EnvironmentProblem(f"the workers of run {run} end before it does, the last {dead}; see {log}")
+            for what in replace_dead(launchpad, run, crew):
+                logger.warning("%s: %s", run, what)
             time.sleep(POLL)
 
 

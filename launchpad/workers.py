@@ -10,9 +10,10 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import count as numbers
 from pathlib import Path
 from typing import IO, Any
 
@@ -39,16 +40,22 @@ RAPIDFIRE = (
 TIED = (sys.executable, "-m", "launchpad.tied")
 
 
-@dataclass(frozen=True)
+@dataclass
 class Workers:
-    """The workers of this process: all carry ``name`` in their launches."""
+    """The workers of this process, by the names that their launches carry; ``start`` starts the one of a name."""
 
-    name: str
-    processes: tuple[subprocess.Popen[bytes], ...]
+    start: Callable[[str], subprocess.Popen[bytes]]
+    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    _numbers: Iterator[int] = field(default_factory=numbers)
 
-    def alive(self) -> int:
-        """How many still run."""
-        return sum(process.poll() is None for process in self.processes)
+    def add(self) -> None:
+        """Start another one, under a name that none had before."""
+        name = f"{process_name(os.getpid())}-{next(self._numbers)}"
+        self.processes[name] = self.start(name)
+
+    def dead(self) -> list[str]:
+        """Names of those that have ended."""
+        return [name for name, process in self.processes.items() if process.poll() is not None]
 
 
 def rlaunch_program() -> str:
@@ -79,23 +86,46 @@ def local_workers(launchpad: LaunchPad, source: Source, run: str, count: int, lo
     log
         The workers' output is appended to this file.
     """
-    name, rlaunch = process_name(os.getpid()), rlaunch_program()
+    rlaunch = rlaunch_program()
     with tempfile.TemporaryDirectory(prefix="alflow-workers-") as scratch, log.open("ab") as output:
-        processes: list[subprocess.Popen[bytes]] = []
+
+        def start(name: str) -> subprocess.Popen[bytes]:
+            directory = Path(scratch) / name
+            directory.mkdir()
+            # no category: one worker here takes every step
+            worker = {"name": name, "category": "", "query": json.dumps({f"spec.{RUN}": run})}
+            (directory / "my_fworker.yaml").write_text(yaml.safe_dump(worker))
+            write_worker_config(directory, source)
+            return _start([*TIED, str(os.getpid()), rlaunch, *RAPIDFIRE], directory, output)
+
+        crew = Workers(start)
         try:
-            for number in range(count):
-                directory = Path(scratch) / str(number)
-                directory.mkdir()
-                # no category: one worker here takes every step
-                worker = {"name": name, "category": "", "query": json.dumps({f"spec.{RUN}": run})}
-                (directory / "my_fworker.yaml").write_text(yaml.safe_dump(worker))
-                write_worker_config(directory, source)
-                processes.append(_start([*TIED, str(os.getpid()), rlaunch, *RAPIDFIRE], directory, output))
-            yield Workers(name, tuple(processes))
+            for _ in range(count):
+                crew.add()
+            yield crew
         finally:
             with _holding_lock(launchpad, run):
-                _end(processes)
-            put_back(launchpad, run, {"fworker.name": name})
+                _end(crew.processes.values())
+            put_back(launchpad, run, {"fworker.name": {"$in": list(crew.processes)}})
+
+
+def replace_dead(launchpad: LaunchPad, run: str, crew: Workers) -> list[str]:
+    """Have run again what the dead workers of ``crew`` were at, and start others; what was done, in words."""
+    dead = crew.dead()
+    if not dead:
+        return []
+    done = [f"worker {name} ended ({_ending(crew.processes[name].returncode)})" for name in dead]
+    done += mend_workflow(launchpad, run, force=True)
+    # not as stopped on purpose: a single point that kills its worker is given up in the end
+    lost = put_back(launchpad, run, {"fworker.name": {"$in": dead}}, stopped=False)
+    for name in dead:
+        del crew.processes[name]
+        crew.add()
+    return [*done, *_run_again(lost)]
+
+
+def _ending(code: int) -> str:
+    return f"exit status {code}" if code >= 0 else f"by {signal.Signals(-code).name}"
 
 
 def _start(command: list[str], directory: Path, output: IO[bytes]) -> subprocess.Popen[bytes]:
@@ -138,7 +168,7 @@ def local_worker_alive(name: str) -> bool | None:
     pid = name.removeprefix(PREFIX).partition("-")[0]
     if not name.startswith(PREFIX) or not pid.isdigit():
         return None
-    return name == process_name(int(pid))
+    return f"{name}-".startswith(f"{process_name(int(pid))}-")
 
 
 def put_back_orphans(launchpad: LaunchPad, run: str) -> list[int]:
@@ -151,8 +181,11 @@ def put_back_orphans(launchpad: LaunchPad, run: str) -> list[int]:
 def mend(launchpad: LaunchPad, run: str) -> list[str]:
     """Free the run of a lock and of half-made followers that a killed worker left; what was done, in words."""
     done = mend_workflow(launchpad, run, force=True)
-    lost = put_back_orphans(launchpad, run)
-    return [*done, *(f"Firework {fw_id} is run again: its worker was lost" for fw_id in lost)]
+    return [*done, *_run_again(put_back_orphans(launchpad, run))]
+
+
+def _run_again(fw_ids: list[int]) -> list[str]:
+    return [f"Firework {fw_id} is run again: its worker was lost" for fw_id in fw_ids]
 
 
 def mend_workflow(launchpad: LaunchPad, run: str, *, force: bool = False) -> list[str]:
@@ -196,7 +229,7 @@ def _holding_lock(launchpad: LaunchPad, run: str, *, force: bool = True) -> Iter
         yield
 
 
-def _end(processes: list[subprocess.Popen[bytes]]) -> None:
+def _end(processes: Collection[subprocess.Popen[bytes]]) -> None:
     """End the workers at once: a single point ends with its worker, and unfinished work is run again."""
     for process in processes:
         with suppress(ProcessLookupError):

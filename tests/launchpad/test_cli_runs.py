@@ -13,10 +13,24 @@ import pytest
 import yaml
 from fireworks import LaunchPad
 
+from al_workflows.errors import EnvironmentProblem
+from fw_specs.store import Store
+from fw_specs.submit import submit
+from launchpad import runs
+from launchpad import workers as workers_module
 from launchpad.examples import example_names
+from launchpad.runs import work_off
+from launchpad.settings import resolve
 from tests.builders import slab
+from tests.chaos.processes import kill, working_in
 from tests.launchpad.test_bad_input import ALFLOW, alflow
-from tests.launchpad.test_rlaunch import ENVIRONMENT, prepared_run, processes_of, until
+from tests.launchpad.test_rlaunch import (
+    ENVIRONMENT,
+    assert_same_as_in_process,
+    prepared_run,
+    processes_of,
+    until,
+)
 
 
 def run_file(directory: Path, **changes: object) -> Path:
@@ -135,3 +149,53 @@ def test_help_needs_no_heavy_import(tmp_path: Path) -> None:
     )
     imported = {line.rsplit("|", 1)[-1].strip() for line in done.stderr.splitlines()}
     assert not imported & {"torch", "numpy", "ase", "fireworks", "pymongo", "pydantic", "numba"}
+
+
+@pytest.mark.workflow
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_killed_worker_is_replaced_and_its_step_is_run_again(
+    workers: str, lpad: LaunchPad, lpad_file: Path, tmp_path: Path
+) -> None:
+    path, prepared, log = prepared_run(tmp_path, delay=1.0)
+    words = [ALFLOW, "run", str(path), "--output", "out", "--workers", workers, "--launchpad", str(lpad_file)]
+    with (tmp_path / "screen").open("wb") as screen:
+        process = subprocess.Popen(words, cwd=tmp_path, env=ENVIRONMENT, stdout=screen, stderr=screen)
+        until(lambda: log.exists() and log.read_text().count("begin") == 2)
+        launch = lpad.launches.find_one({"state": "RUNNING"})
+        (worker,) = working_in(launch["launch_dir"])
+        assert kill(worker)
+        code = process.wait(timeout=240)
+    screen_text = (tmp_path / "screen").read_text()
+    assert code == 0, screen_text
+    assert "ended (by SIGKILL)" in screen_text
+    assert f"Firework {launch['fw_id']} is run again: its worker was lost" in screen_text
+    assert not processes_of(log)
+    result = Store(lpad.db).result(prepared.run)
+    assert result is not None
+    assert_same_as_in_process(result, prepared, tmp_path)
+    assert {fw["state"] for fw in lpad.fireworks.find({}, {"state": 1})} == {"COMPLETED"}
+
+
+@pytest.mark.workflow
+def test_workers_that_cannot_live_end_the_run(
+    lpad: LaunchPad, lpad_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, prepared, _ = prepared_run(tmp_path, delay=0)
+    monkeypatch.setattr(workers_module, "RAPIDFIRE", ("no-such-command",))
+    monkeypatch.setattr(runs, "POLL", 0)
+    submit(lpad, prepared.spec, prepared.start, tmp_path / "out", prepared.final)
+    with pytest.raises(EnvironmentProblem, match=r"end before it does.*workers\.log"):
+        work_off(lpad, resolve(lpad_file), prepared.run, 2, lambda cycle: None, lambda text: None)
+
+
+@pytest.mark.workflow
+def test_a_run_ends_when_its_last_check_has(lpad: LaunchPad, lpad_file: Path, tmp_path: Path) -> None:
+    _, prepared, _ = prepared_run(tmp_path, delay=0, termination={"max_dft_calls": 1})
+    submit(lpad, prepared.spec, prepared.start, tmp_path / "out", prepared.final)
+    result = work_off(lpad, resolve(lpad_file), prepared.run, 1, lambda cycle: None, lambda text: None)
+    assert set(lpad.fireworks.distinct("state")) == {"COMPLETED"}
+    # as if the check was killed between its verdict and its end
+    lpad.rerun_fw(lpad.fireworks.find_one({"spec.al_step": "check"})["fw_id"])
+    again = work_off(lpad, resolve(lpad_file), prepared.run, 1, lambda cycle: None, lambda text: None)
+    assert again.verdict == result.verdict
+    assert set(lpad.fireworks.distinct("state")) == {"COMPLETED"}
