@@ -44,8 +44,8 @@ class StoredRun:
     """A run as it was submitted.
 
     ``directory`` is where its Fireworks run; ``created`` is UTC; ``versions`` are those of the packages that submitted
-    it (empty before they were kept). ``final`` is where a path ends. ``held`` is the state of what a paused or cancelled
-    run still appends (PAUSED, DEFUSED); None for a run that goes on.
+    it (empty before they were kept). ``final`` is where a path ends. ``held``: what a paused or cancelled run still
+    appends is in that state (PAUSED, DEFUSED); None for a run that goes on.
     """
 
     run: str
