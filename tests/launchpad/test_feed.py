@@ -17,7 +17,7 @@ from launchpad.init import template_text
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
     """Files of the categories ml and dft; the jobs of dft take several single points."""
-    facts = {"ml": Facts(), "dft": Facts(pack=4)}
+    facts = {"ml": Facts(), "dft": Facts(pack=4, array=3)}
     for name, content in job_files(tmp_path, facts, ["alflow"]).items():
         (tmp_path / name).write_text(yaml.safe_dump(content))
     (tmp_path / "slurm_template.txt").write_text(template_text())
@@ -29,6 +29,8 @@ def test_the_files_of_init_are_categories(place: Path) -> None:
     assert (dft.name, dft.job_name, dft.cap, dft.reserves) == ("dft", "alflow-dft", 50, False)
     assert (ml.name, ml.job_name, ml.cap, ml.reserves) == ("ml", "alflow-ml", 4, True)
     assert ml.worker.category == "ml"
+    assert (dft.at_once, dft.parts) == (4, 3)
+    assert (ml.at_once, ml.parts) == (1, 1)
 
 
 def test_a_job_keeps_its_categorys_name_whatever_firework_it_is_for(place: Path) -> None:
