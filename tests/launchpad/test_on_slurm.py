@@ -68,9 +68,9 @@ def test_a_run_through_the_queue_and_a_cancelled_job(
     with qlaunch(slurm_cluster, work):
         until(lambda: log.exists() and "begin" in log.read_text())
         (job,) = slurm_cluster.squeue("--name", "one-point")
+        slurm_cluster.scancel(job.id)
         shown = slurm_cluster.job(job.id)
         assert (shown["TimeLimit"], shown["MinMemoryNode"], shown["NumTasks"]) == ("00:07:00", "222M", "2")
-        slurm_cluster.scancel(job.id)
         point = prepared_point(lpad)
         said = Path(point["spec"]["_launch_dir"]) / f"one-point-{job.id}.error"
         until(lambda: "is ready again: the worker was stopped (SIGTERM)" in said.read_text())
