@@ -44,9 +44,9 @@ class StoredRun:
     """A run as it was submitted.
 
     ``directory`` is where its Fireworks run; ``created`` is UTC; ``versions`` are those of the packages that submitted
-    it (empty for a run that was submitted before they were kept). ``final`` is where a path ends. ``held`` is the state
-    of what a paused or cancelled run still appends (PAUSED, DEFUSED); None for a run that goes on. ``edited`` says that
-    settings or structures were changed since, so that the id no longer follows from them.
+    it (empty before they were kept). ``final`` is where a path ends. ``held``: what a paused or cancelled run still
+    appends is in that state (PAUSED, DEFUSED); None for a run that goes on. ``edited``: settings or structures were
+    changed since, so that the id no longer follows from them.
     """
 
     run: str
@@ -170,12 +170,11 @@ class Store:
 
     def hold(self, run: str, state: str | None) -> None:
         """Have what the run appends from now on in ``state`` (PAUSED, DEFUSED); None: let it go on."""
-        change = {"$unset": {"held": 1}} if state is None else {"$set": {"held": state}}
-        self._db[RUNS].update_one({"_id": run}, change)
+        self._db[RUNS].update_one({"_id": run}, {"$set": {"held": state}})
 
     def held(self) -> dict[str, str]:
         """The runs that are held, and in which state."""
-        return {one["_id"]: one["held"] for one in self._db[RUNS].find({"held": {"$exists": True}}, {"held": 1})}
+        return {one["_id"]: one["held"] for one in self._db[RUNS].find({"held": {"$ne": None}}, {"held": 1})}
 
     # --- labels ---------------------------------------------------------------------------------------------------
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import math
+import re
 import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -63,6 +65,18 @@ class Category:
     def reserves(self) -> bool:
         """Whether a job is for one Firework, which is reserved for it; else a job takes whatever is ready."""
         return "singleshot" in self.adapter["rocket_launch"]
+
+    @property
+    def at_once(self) -> int:
+        """How many Fireworks one of its jobs works on side by side."""
+        found = re.search(r"--parallel[ =](\d+)", self.adapter["rocket_launch"])
+        return max(1, int(found.group(1))) if found else 1
+
+    @property
+    def parts(self) -> int:
+        """How many jobs one submission is: an array has several."""
+        found = re.fullmatch(r"1-(\d+)", str(self.adapter.get("array", "")))
+        return int(found.group(1)) if found else 1
 
 
 def read_categories(directory: Path, caps: Mapping[str, int], cap: int) -> tuple[Category, ...]:
@@ -145,7 +159,7 @@ def feed(
     wanted = category.cap
     if not category.reserves:
         for_it = {**category.worker.query, "state": {"$in": ["READY", "RUNNING"]}}
-        wanted = min(category.cap, launchpad.fireworks.count_documents(for_it))
+        wanted = min(category.cap, math.ceil(launchpad.fireworks.count_documents(for_it) / category.at_once))
     new = 0
     while in_queue + new < wanted and not stop():
         place = directory if category.reserves else _job_directory(directory, category.name)
@@ -163,7 +177,7 @@ def feed(
             return Fed(category.name, in_queue + new, category.cap, new, words[-1])
         if not submitted:  # nothing is ready
             break
-        new += 1
+        new += category.parts
     return Fed(category.name, in_queue + new, category.cap, new)
 
 

@@ -100,7 +100,7 @@ class WorkerLaunchPad(LaunchPad):  # type: ignore[misc]  # fireworks is untyped
     under_way: tuple[int, int, str | None, str | None] | None = None
     taken = 0
     _shielded = False
-    #: id of the SLURM job that this process is part of
+    #: id of the SLURM job that this is part of
     job: str | None = None
 
     def stop(self, reason: str) -> None:
@@ -121,8 +121,7 @@ class WorkerLaunchPad(LaunchPad):  # type: ignore[misc]  # fireworks is untyped
         return firework, launch_id
 
     def _note_job(self, launch_id: int) -> None:
-        """Write the job's id where `qlaunch -r` does: the queue then tells whether this worker lives."""
-        if self.job is not None:
+        if self.job is not None:  # as `qlaunch -r` notes it: the queue then tells whether this worker lives
             bare = {"launch_id": launch_id, "state_history.reservation_id": {"$exists": False}}
             self.launches.update_one(bare, {"$set": {"state_history.0.reservation_id": self.job}})
 
@@ -186,8 +185,6 @@ def work(
     say: Callable[[str], None] = lambda _: None,
 ) -> int:
     """Run one Firework (``fw_id``, or the next), or with ``rapid`` (of FireWorks' rapidfire) one after the other.
-
-    ``job`` is the id of the SLURM job that this is part of.
 
     Returns
     -------

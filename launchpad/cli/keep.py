@@ -163,7 +163,7 @@ def worker_names(directory: Path) -> set[str] | None:
     """The names of the workers that `alflow init` wrote here, whose jobs are in this machine's queue; None without."""
     import yaml
 
-    files = directory.glob("my_fworker*.yaml")
+    files = directory.glob("my_fworker_*.yaml")
     names = {str((yaml.safe_load(file.read_text()) or {}).get("name")) for file in files}
     return names or None
 

@@ -16,6 +16,7 @@ from fireworks import LaunchPad
 
 from fw_specs.store import Store
 from launchpad.control import cancel, pause, rerun, resume
+from launchpad.local_mongo import LocalMongo
 from launchpad.slurm_queue import QueueProblem, SlurmQueue
 from launchpad.status import read_status
 from tests.fw_specs.points import answered_run
@@ -167,6 +168,31 @@ def test_squeue_failing_once_is_not_an_empty_queue(
         assert states(lpad, run)["RESERVED"] == 1
     words.unlink()
     assert "submitted 0, repaired 0" in one_round(lpad, place)
+
+
+def test_an_outage_of_the_database_is_said_and_waited_for(
+    slurm_cluster: SlurmCluster, place: Path, lpad: LaunchPad, mongo: LocalMongo, tmp_path: Path
+) -> None:
+    server, log = mongo.status().pid, tmp_path / "said"
+    assert server is not None
+    words = [str(BIN / "alflow"), "supervise", "--interval", "3"]
+    with (
+        log.open("wb") as out,
+        subprocess.Popen(words, cwd=place, env=slurm_cluster.environment, stdout=out) as process,
+    ):
+        try:
+            until(lambda: "none unfinished" in log.read_text(), seconds=120)  # the round is over
+            os.kill(server, signal.SIGSTOP)
+            until(lambda: "the database does not answer" in log.read_text(), seconds=60)
+        finally:
+            os.kill(server, signal.SIGCONT)
+        until(lambda: "none unfinished" in log.read_text().rpartition("does not answer")[2], seconds=120)
+        process.terminate()
+        assert process.wait(60) == 0
+    said = log.read_text()
+    assert "SIGTERM: ending; the jobs stay" in said
+    assert "rounds put off" in said.splitlines()[-1]
+    assert lpad.db["al_leases"].find_one({"lease": {"$exists": True}}) is None
 
 
 def test_a_job_that_slurm_refuses_is_said_and_leaves_nothing_reserved(place: Path, lpad: LaunchPad) -> None:

@@ -1,7 +1,7 @@
 """300 Fireworks under four `rlaunch` processes: each runs once, however often they meet at a workflow's lock.
 
 The Fireworks are of our own kinds: single points that are answered already (one look into the database), and the checks
-that judge fifty of them each. What is left is what is tested: the taking, the finishing and the locking.
+that judge 24 of them each. What is left is what is tested: the taking, the finishing and the locking.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tests.fw_specs.points import answered_run
 from tests.launchpad.test_rlaunch import BIN, ENVIRONMENT, until
 
 pytestmark = pytest.mark.workflow
-WORKERS, RUNS, POINTS = 4, 6, 49
+WORKERS, RUNS, POINTS = 4, 12, 24
 DONE = "COMPLETED"
 
 
@@ -33,7 +33,7 @@ def test_three_hundred_fireworks_run_once_each(lpad: LaunchPad, lpad_file: Path,
     with ExitStack() as stack:
         for number in range(WORKERS):
             stack.enter_context(worker(tmp_path / f"worker{number}", lpad_file))
-        until(lambda: lpad.fireworks.count_documents({"state": DONE}) == total)
+        until(lambda: lpad.fireworks.count_documents({"state": DONE}) == total, seconds=500)
     ran = Counter(launch["fw_id"] for launch in lpad.launches.find({}, {"fw_id": 1}))
     assert len(ran) == total
     assert set(ran.values()) == {1}
@@ -50,7 +50,7 @@ def worker(place: Path, lpad_file: Path) -> subprocess.Popen[bytes]:
     (place / "my_fworker.yaml").write_text(yaml.safe_dump({"name": place.name, "category": "", "query": "{}"}))
     (place / "FW_config.yaml").write_text(yaml.safe_dump(FIREWORKS_TIMES))
     words = [str(BIN / "rlaunch"), "-s", "-l", str(lpad_file), "-w", "my_fworker.yaml", "rapidfire"]
-    words += ["--nlaunches", "infinite", "--sleep", "1", "--timeout", "240"]
+    words += ["--nlaunches", "infinite", "--sleep", "1", "--timeout", "500"]
     with (place / "log").open("wb") as log:
         return Ended(words, cwd=place, env=ENVIRONMENT, stdout=log, stderr=log)
 

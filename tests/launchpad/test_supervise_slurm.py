@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,6 +26,14 @@ def critical_path(store: Store, run: str) -> float:
         points = [label.seconds for label in store.labels(run) if label.cycle == cycle.index]
         longest += sum(seconds for step, seconds in cycle.seconds.items() if step != "dft") + max(points, default=0.0)
     return longest
+
+
+@pytest.fixture(autouse=True)
+def no_job_is_left(slurm_cluster: SlurmCluster) -> Iterator[None]:
+    """Jobs that wait for more to do are cancelled."""
+    yield
+    slurm_cluster.scancel(options=["--user", str(os.getuid())])
+    slurm_cluster.wait_until_empty()
 
 
 def test_four_surfaces_of_three_cycles(
