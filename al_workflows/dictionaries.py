@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import functools
 import types
 import typing
 from typing import Any, Self
@@ -17,6 +18,8 @@ import numpy.typing as npt
 from ase import Atoms
 
 FloatArray = npt.NDArray[np.float64]
+#: the types of a class's fields; found once, as that takes longer than all else that `from_dict` does
+_hints = functools.cache(typing.get_type_hints)
 
 
 def atoms_to_dict(atoms: Atoms) -> dict[str, Any]:
@@ -107,6 +110,6 @@ class Record:
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Self:
         """Inverse of :meth:`to_dict`; keys that this record does not know (database ids) are left out."""
-        hints = typing.get_type_hints(cls)
+        hints = _hints(typing.cast(Any, cls))
         fields = dataclasses.fields(typing.cast(Any, cls))
         return cls(**{f.name: _restored(data[f.name], hints[f.name]) for f in fields if f.name in data})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from importlib.metadata import PackageNotFoundError, version
 
 #: distributions whose version can change a number
@@ -9,7 +10,12 @@ PACKAGES = ("al-workflows", "ase", "numpy", "scipy", "torch", "numba", "vesin", 
 
 
 def installed_versions() -> dict[str, str]:
-    """Version by distribution, of those in ``PACKAGES`` that are installed here."""
+    """Version by distribution, of those in ``PACKAGES`` that are installed here; looked up once in a process."""
+    return dict(_found())
+
+
+@functools.cache
+def _found() -> dict[str, str]:
     found = {}
     for name in PACKAGES:
         try:

@@ -137,6 +137,11 @@ class Store:
         """Ids of all runs, the oldest first."""
         return [document["_id"] for document in self._db[RUNS].find({}, {"_id": 1}).sort("created", ASCENDING)]
 
+    def targets(self) -> dict[str, float | None]:
+        """The force at which each run is done (eV/Å; None: it is judged otherwise), the oldest run first."""
+        found = self._db[RUNS].find({}, {"spec.simulation.fmax": 1}).sort("created", ASCENDING)
+        return {document["_id"]: document["spec"]["simulation"].get("fmax") for document in found}
+
     # --- labels ---------------------------------------------------------------------------------------------------
 
     def put_label(self, run: str, label: Label) -> None:
@@ -185,6 +190,14 @@ class Store:
             where["cycle"] = {"$lt": below}
         found = self._db[CYCLES].find(where, {"closed": 1}).sort("_id", ASCENDING)
         return tuple(Cycle.from_dict(document["closed"]) for document in found)
+
+    def cycles_by_run(self) -> dict[str, list[Cycle]]:
+        """The checked cycles of every run, in order."""
+        cycles: dict[str, list[Cycle]] = {}
+        shown = {"run": 1, "closed": 1}
+        for document in self._db[CYCLES].find({"closed": {"$exists": True}}, shown).sort("_id", ASCENDING):
+            cycles.setdefault(document["run"], []).append(Cycle.from_dict(document["closed"]))
+        return cycles
 
     def result(self, run: str) -> RunResult | None:
         """The run's result, or None while it goes on."""

@@ -12,7 +12,6 @@ from fireworks import LaunchPad
 
 from al_workflows.history import RunHistory
 from al_workflows.records import Cycle, VerdictKind
-from al_workflows.spec import RunSpec
 from fw_specs.keys import RUN
 from fw_specs.store import Store
 
@@ -51,11 +50,13 @@ class RunStatus:
     fireworks: Mapping[str, int]
 
 
-def run_status(run: str, spec: RunSpec, cycles: Sequence[Cycle], fireworks: Mapping[str, int]) -> RunStatus:
+def run_status(run: str, target: float | None, cycles: Sequence[Cycle], fireworks: Mapping[str, int]) -> RunStatus:
     """The status of a run.
 
     Parameters
     ----------
+    target
+        :attr:`al_workflows.spec.RunSpec.target_fmax` of the run.
     cycles
         The cycles that have been checked, in order.
     fireworks
@@ -76,7 +77,7 @@ def run_status(run: str, spec: RunSpec, cycles: Sequence[Cycle], fireworks: Mapp
         cycles=max(len(cycles) - 1, 0),
         dft_calls=sum(cycle.dft_calls for cycle in cycles),
         fmax=last.fmax if last else None,
-        target=spec.target_fmax,
+        target=target,
         energy=last.energy if last else None,
         reason=verdict.reason if verdict is not None else "",
         fireworks=dict(fireworks),
@@ -98,14 +99,17 @@ def _state_under_way(fireworks: Mapping[str, int]) -> RunState:
 def read_status(launchpad: LaunchPad, run: str) -> RunStatus:
     """The status of one run, from the database."""
     store = Store(launchpad.db)
-    return run_status(run, store.run(run).spec, store.cycles(run), _count(launchpad, {f"spec.{RUN}": run})[run])
+    target = store.run(run).spec.target_fmax
+    return run_status(run, target, store.cycles(run), _count(launchpad, {f"spec.{RUN}": run})[run])
 
 
 def read_all(launchpad: LaunchPad) -> list[RunStatus]:
     """The status of every run, the oldest first."""
     store = Store(launchpad.db)
-    counts = _count(launchpad, {f"spec.{RUN}": {"$exists": True}})
-    return [run_status(run, store.run(run).spec, store.cycles(run), counts[run]) for run in store.run_ids()]
+    # three queries however many runs there are; the first is answered by an index alone, as `$exists` would not be
+    counts = _count(launchpad, {f"spec.{RUN}": {"$gt": ""}})
+    cycles = store.cycles_by_run()
+    return [run_status(run, target, cycles.get(run, ()), counts[run]) for run, target in store.targets().items()]
 
 
 def read_history(launchpad: LaunchPad, name: str) -> RunHistory:
