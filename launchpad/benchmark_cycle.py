@@ -38,7 +38,7 @@ def through_rlaunch(
     """
     cycles: list[CycleCost] = []
     runs: list[RunCost] = []
-    with TemporaryDirectory(prefix="alflow-benchmark-") as scratch, _database(Path(scratch, "mongo")) as launchpad:
+    with TemporaryDirectory(prefix="alflow-benchmark-") as scratch, own_database(Path(scratch, "mongo")) as launchpad:
         worker = _Worker(launchpad, Path(scratch))
         for seed in seeds:
             for cost in _step_by_step(worker, seed):
@@ -50,8 +50,8 @@ def through_rlaunch(
 
 
 @contextmanager
-def _database(directory: Path) -> Iterator[LaunchPad]:
-    """A LaunchPad on a mongod of its own; its worker's files are beside ``directory``."""
+def own_database(directory: Path) -> Iterator[LaunchPad]:
+    """A LaunchPad on a mongod of its own in ``directory``, ended with the block; its worker's files are beside it."""
     local = LocalMongo(directory)
     source = Source("the benchmark", f"the local database in {directory}", local=local)
     try:

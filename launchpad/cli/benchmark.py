@@ -38,3 +38,7 @@ app.command(
 app.command(epilog="Example:  [cyan]alflow benchmark predict --largest 120[/cyan]")(benchmark_costs.predict)
 app.command(epilog="Example:  [cyan]alflow benchmark train --atoms 13 --images 1,10,40[/cyan]")(benchmark_costs.train)
 app.command(epilog="Example:  [cyan]alflow benchmark cycle --seeds 5[/cyan]")(benchmark_costs.cycle)
+app.command(
+    epilog="Examples:  [cyan]alflow benchmark workflow[/cyan]   or   [cyan]alflow benchmark workflow --cycles 10 "
+    "--runs 10,1000[/cyan]"
+)(benchmark_costs.workflow)

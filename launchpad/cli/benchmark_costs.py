@@ -1,4 +1,4 @@
-"""The commands that measure what computing costs: predict, train, cycle."""
+"""The commands that measure what computing costs: predict, train, cycle, workflow."""
 
 from __future__ import annotations
 
@@ -60,3 +60,23 @@ def cycle(
         cycles = in_process(numbers, counter.timed)
         by_workers, runs = through_rlaunch(numbers, counter.timed) if rlaunch else ([], [])
     write(document([*cycles, *by_workers], runs, numbers, command_line()), output, "cycle")
+
+
+def workflow(
+    cycles: Annotated[int, typer.Option(min=1, help="Of the one long run.")] = 100,
+    runs: Annotated[str, typer.Option(metavar="LIST", help="Sizes of the database.")] = "10,1000,10000",
+    output: OutputOption = DEFAULT_OUTPUT,
+) -> None:
+    """Time FireWorks and the store beside the steps: by step, by the cycles of a run, by the runs in the database."""
+    from al_workflows.benchmark.uncertainty import numbers_of
+    from al_workflows.benchmark.workflow import cycles_in_process, document
+    from al_workflows.preflight import writable_directory
+    from launchpad.benchmark_workflow import measure
+
+    sizes, output = numbers_of("--runs", runs, least=1), writable_directory(output)
+    with Counter() as counter:
+        here = cycles_in_process(cycles)
+        counter.said(f"{len(here)} cycles in one process")
+        found = measure(cycles, sizes, counter.said)
+    server = {"database server, CPU s a cycle": round(found.server, 3)}
+    write(document(here, found.fireworks, found.calls, server, command_line()), output, "workflow")

@@ -75,6 +75,10 @@ class Counter:
         """Print what a cycle or a run took."""
         self._bar.console.print(f"{cost.way}  seed {cost.seed}  {cost.said}", soft_wrap=True)
 
+    def said(self, line: str) -> None:
+        """Print a line."""
+        self._bar.console.print(line, soft_wrap=True)
+
     def uncertain(self, rows: Sequence[UncertaintyRow]) -> None:
         """Print what was measured of one kind and number of labels."""
         for row in rows:
