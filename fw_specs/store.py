@@ -133,14 +133,14 @@ class Store:
             raise InputError(f"run {name!r} fits {len(found)} runs ({', '.join(found[:5])}); write one out")
         return found[0]
 
-    def run_ids(self) -> list[str]:
-        """Ids of all runs, the oldest first."""
-        return [document["_id"] for document in self._db[RUNS].find({}, {"_id": 1}).sort("created", ASCENDING)]
-
     def targets(self) -> dict[str, float | None]:
         """The force at which each run is done (eV/Å; None: it is judged otherwise), the oldest run first."""
         found = self._db[RUNS].find({}, {"spec.simulation.fmax": 1}).sort("created", ASCENDING)
         return {document["_id"]: document["spec"]["simulation"].get("fmax") for document in found}
+
+    def run_ids(self) -> list[str]:
+        """Ids of all runs, the oldest first."""
+        return [document["_id"] for document in self._db[RUNS].find({}, {"_id": 1}).sort("created", ASCENDING)]
 
     # --- labels ---------------------------------------------------------------------------------------------------
 
