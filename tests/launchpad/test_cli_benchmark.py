@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from al_workflows.benchmark import curvature, cycle, speed, speed_training
+from al_workflows.benchmark import curvature, cycle, speed, speed_training, workflow
 from al_workflows.benchmark.sites import draw_sites
 from al_workflows.benchmark.tables import Document
-from launchpad import benchmark_cycle
+from launchpad import benchmark_cycle, benchmark_workflow
 from launchpad.cli import benchmark_costs, benchmark_learner
 from tests.launchpad.test_bad_input import ALFLOW, alflow, refusal
 
@@ -152,6 +152,24 @@ def test_cycle_goes_through_rlaunch_unless_told_otherwise(tmp_path: Path, monkey
     benchmark_costs.cycle(seeds="2", output=tmp_path)
     assert asked == [[0, 1]]
     assert "| by a worker | 1 | 5 | 1.50 |" in (tmp_path / "cycle.md").read_text()
+
+
+def test_workflow_writes_its_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def measure(cycles: int, sizes: list[int], listen: object) -> benchmark_workflow.Measured:
+        asked.append((cycles, sizes))
+        fireworks = [workflow.FireworkCost(1, step, 0.05, 0.1, 0.01, 0.02) for step in workflow.STEPS]
+        return benchmark_workflow.Measured(fireworks, [workflow.CallCost("submit a run", 3, 0.25, 0.5)], 0.125)
+
+    monkeypatch.setattr(workflow, "cycles_in_process", lambda cycles: [workflow.CallCost("here", 0, 0.2, 0.3)])
+    monkeypatch.setattr(benchmark_workflow, "measure", measure)
+    benchmark_costs.workflow(cycles=1, runs="3,5", output=tmp_path)
+    assert asked == [(1, [3, 5])]
+    shown = (tmp_path / "workflow.md").read_text()
+    assert "| submit a run | 3 | 1 | 250.0 |" in shown
+    assert "database server, CPU s a cycle: 0.125" in shown
+    assert "--runs" in refusal("benchmark", "workflow", "--runs", "many", cwd=tmp_path)
 
 
 def test_speed_of_images_there_are_not(tmp_path: Path) -> None:
