@@ -7,6 +7,7 @@ from typing import Any
 
 from fireworks import LaunchPad
 
+from al_workflows.claim import claimed_directory
 from al_workflows.records import Request, Selection, request_key
 from al_workflows.results import run_id
 from fw_specs.cycle import first_cycle
@@ -20,7 +21,7 @@ def answered_run(lpad: LaunchPad, directory: Path, points: int, **changes: Any) 
     spec, start = run_spec(termination={"max_dft_calls": 1}, **changes), slab(seed=0)
     run, store = run_id(spec, start), Store(lpad.db)
     store.ensure_indexes()
-    store.add_run(run, spec, start, directory)
+    store.add_run(run, spec, start, claimed_directory(directory, run))
     requests = []
     for index in range(points):
         atoms = start if index == 0 else slab(seed=index)
