@@ -195,7 +195,7 @@ class Striker:
         self.struck[victim.fw_id] = self.struck.get(victim.fw_id, 0) + 1
         return victim
 
-    def _taken(self, where: dict[str, Any]) -> list[Victim]:
+    def _taken(self, where: dict[str, Any], mercy: int = MERCY) -> list[Victim]:
         """Fireworks that run now and have not been struck too often."""
         query = {f"spec.{RUN}": {"$exists": True}, "state": "RUNNING", **where}
         shown = {"fw_id": 1, "launches": 1, "name": 1}
@@ -203,12 +203,12 @@ class Striker:
         return [
             Victim(fw["fw_id"], fw["launches"][-1], fw["name"])
             for fw in sorted(found, key=lambda fw: fw["fw_id"])
-            if fw["launches"] and self._losses(fw["fw_id"]) < MERCY
+            if fw["launches"] and self._losses(fw["fw_id"]) < mercy
         ]
 
     def _all(self) -> tuple[Victim, ...]:
         """All that runs, if none of it was struck too often."""
-        found = self._taken({})
+        found = self._taken({}, MERCY + 1)
         where = {f"spec.{RUN}": {"$exists": True}, "state": "RUNNING"}
         running = patiently(lambda: self.world.launchpad.fireworks.count_documents(where))
         return tuple(found) if len(found) == running else ()

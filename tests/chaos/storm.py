@@ -35,7 +35,7 @@ class Plan:
 
     Faults come for ``seconds`` from when the first Firework has ended, ``gap`` s apart on average; each kind strikes
     once before any strikes again, with ``kinds`` only those. ``at_once`` runs are kept going for the first half of
-    that time; ``runs`` at most (None: no limit).
+    that time; ``runs`` at most (None: no limit), from number ``first`` on, each of ``cycles`` at most.
     """
 
     seed: int
@@ -44,6 +44,8 @@ class Plan:
     slurm: bool
     at_once: int = 4
     runs: int | None = None
+    first: int = 0
+    cycles: int = 12
     gap: float = 12.0
     outage: float = 60.0
     delay: float = 1.0
@@ -102,7 +104,7 @@ def _rage(plan: Plan, world: World, striker: Striker) -> tuple[list[ChaosRun], l
         going = [run for run in runs if patiently(lambda run=run: store.result(run.name)) is None]
         young = world.seconds < began + plan.seconds / 2
         while young and len(going) < plan.at_once and (plan.runs is None or len(runs) < plan.runs):
-            run = write_run(world.files, len(runs), plan.seed, plan.faulty)
+            run = write_run(world.files, plan.first + len(runs), plan.seed, plan.faulty, plan.cycles)
             executor.add(run)
             runs.append(run)
             going.append(run)
@@ -113,6 +115,7 @@ def _rage(plan: Plan, world: World, striker: Striker) -> tuple[list[ChaosRun], l
         if raging and world.seconds > next_fault:
             if not deck or world.seconds > next_fault + PATIENCE:  # of some kinds there may be nothing to strike
                 deck = striker.random.sample(all_kinds, len(all_kinds))
+                deck.sort(key=lambda kind: kind not in never)
             if (kind := _strike(world, striker, deck, strikes)) is not None:
                 deck.remove(kind)
                 never.discard(kind)

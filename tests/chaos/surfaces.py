@@ -42,7 +42,7 @@ class ChaosRun:
         return self.prepared.run
 
 
-def write_run(directory: Path, number: int, seed: int, faulty: bool) -> ChaosRun:
+def write_run(directory: Path, number: int, seed: int, faulty: bool, cycles: int = 12) -> ChaosRun:
     """Run ``number`` of a chaos test: files in ``directory``, surfaces in turn, never the same start twice."""
     metal, adsorbate, potential = KINDS[number % len(KINDS)]
     generator = np.random.default_rng([seed, number])
@@ -55,7 +55,7 @@ def write_run(directory: Path, number: int, seed: int, faulty: bool) -> ChaosRun
         "structure": structure.name,
         "simulation": {"kind": "relaxation", "fmax": 0.05, "confirm_minimum": "never"},
         "query": {"kind": "final_uncertainty", "batch": 2},
-        "termination": {"max_cycles": 12},
+        "termination": {"max_cycles": cycles},
         "dft": _faulty(atoms, seed, number) if faulty else _sound(),
     } | ({"potential": potential} if potential else {})
     file = directory / f"{name}.yaml"
