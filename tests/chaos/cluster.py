@@ -99,7 +99,7 @@ class Cluster:
 
     def workers_log(self) -> str:
         """What the workers said, in the outputs of their jobs."""
-        outputs = [*self._place.glob("jobs/*/*.out"), *self._world.runs.glob("*/*/*/*.out")]
+        outputs = [*self._place.glob("jobs/*/*.error"), *self._world.runs.glob("*/*/*/*.error")]
         return "\n".join(path.read_text(errors="replace") for path in sorted(outputs))
 
     def finished(self) -> bool:

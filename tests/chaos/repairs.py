@@ -11,6 +11,8 @@ from tests.chaos.faults import Strike
 from tests.chaos.world import World, documents
 
 ON_ITS_OWN = "the same launch went on"
+#: what the supervisor says that it did
+REPAIRS = ("put back", "run again", "brought up to date", "what it left in its directory was taken in")
 
 
 def look(world: World, strikes: list[Strike], executor: Any) -> None:
@@ -37,7 +39,8 @@ def _how(fw_id: int, strike: Strike, executor: Any) -> str:
     its = re.compile(rf"(fw_id|Firework) {fw_id}\b")
     lines = [line for line in executor.log()[strike.log_length :].splitlines() if its.search(line)]
     if lines:
-        return f"{lines[-1].rpartition('; ')[2].strip() if ';' in lines[-1] else 'run again'} by {executor.name}"
+        said = lines[-1].rpartition("; ")[2].strip()
+        return f"{said if said in REPAIRS else 'run again'} by {executor.name}"
     if any(its.search(line) for line in executor.workers_log().splitlines() if "ready again" in line):
         return "given back by its worker"
     return f"run again by {executor.name}"
