@@ -96,14 +96,18 @@ def radial(history: RunHistory, style: Style = LIGHT) -> Figure | None:
     for number, (name, values) in enumerate(shown):
         colour, width = (style.ink, 1.8) if name == TOTAL else (colours[(number - 1) % len(colours)], 1.2)
         # partial functions of one adsorbate are many times the total one
-        axes.plot(found.distances, values / values.max() - 1.15 * number, "-", color=colour, lw=width, label=name)
+        axes.plot(found.distances, values / values.max() - 1.15 * number, "-", color=colour, lw=width)
+        # beside its curve: a legend of so many would lie on the curves
+        edge = axes.get_yaxis_transform()
+        axes.text(1.01, 0.1 - 1.15 * number, name, color=colour, transform=edge, va="center", fontsize="small")
         for said, dashes, other in others:
             shifted = other.values[name] / values.max() - 1.15 * number
             label = said if number == 0 else None
             axes.plot(found.distances, shifted, dashes, color=style.blue, lw=1.4, label=label)
     axes.set_xlim(1.0, found.distances[-1])
     axes.set_yticks([])
-    legend(axes, style)
+    if others:
+        legend(axes, style)
     return figure
 
 
