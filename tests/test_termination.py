@@ -82,7 +82,7 @@ def test_budget_of_cycles() -> None:
     assert steps.check(spec, progress([label(slab(2.2), cycle=2)], index=2)).kind is VerdictKind.BUDGET_SPENT
 
 
-@pytest.mark.parametrize("status", set(LabelStatus) - {LabelStatus.OK})
+@pytest.mark.parametrize("status", sorted(set(LabelStatus) - {LabelStatus.OK}))
 def test_a_start_that_fails_ends_the_run(status: LabelStatus) -> None:
     verdict = steps.check(run_spec(), progress([label(slab(), status=status)], index=0, earlier=[]))
     assert verdict.kind is VerdictKind.FAILED
