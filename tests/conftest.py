@@ -26,6 +26,13 @@ def no_database_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
+@pytest.fixture(autouse=True)
+def back_again(request: pytest.FixtureRequest) -> Iterator[None]:
+    """FireWorks goes into the directory of what it runs; the next test is not to begin there."""
+    yield
+    os.chdir(request.config.rootpath)
+
+
 def discard(local: LocalMongo) -> None:
     """End a server whose data nobody needs: at once, not cleanly."""
     import signal

@@ -189,7 +189,10 @@ def test_workers_that_cannot_live_end_the_run(
 
 
 @pytest.mark.workflow
-def test_a_run_ends_when_its_last_check_has(lpad: LaunchPad, lpad_file: Path, tmp_path: Path) -> None:
+def test_a_run_ends_when_its_last_check_has(
+    lpad: LaunchPad, lpad_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", ENVIRONMENT["PYTHONPATH"])
     _, prepared, _ = prepared_run(tmp_path, delay=0, termination={"max_dft_calls": 1})
     submit(lpad, prepared.spec, prepared.start, tmp_path / "out", prepared.final)
     result = work_off(lpad, resolve(lpad_file), prepared.run, 1, lambda cycle: None, lambda text: None)

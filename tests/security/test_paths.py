@@ -116,6 +116,6 @@ def test_a_stopped_point_is_not_noted_elsewhere(lpad: LaunchPad, tmp_path: Path,
     firework, _ = lpad.checkout_fw(FWorker(name="gone"), str(outside))
     changed: dict[str, Any] = {"$set": {"spec._launch_dir": str(outside)}}
     lpad.fireworks.update_one({"fw_id": firework.fw_id}, changed)
-    assert put_back(lpad, run_id(spec, start), ["gone"]) == [firework.fw_id]
+    assert put_back(lpad, run_id(spec, start), {"fworker.name": "gone"}) == [firework.fw_id]
     assert not list((outside / "attempt_1").iterdir())
     (outside / "attempt_1").rmdir()

@@ -25,9 +25,11 @@ def command_lines() -> dict[int, bytes]:
     for place in Path("/proc").iterdir():
         if place.name.isdigit():
             try:
-                found[int(place.name)] = (place / "cmdline").read_bytes()
+                line = (place / "cmdline").read_bytes()
             except OSError:  # it has ended
                 continue
+            if line:  # one that ends has none any more
+                found[int(place.name)] = line
     return found
 
 
