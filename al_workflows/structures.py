@@ -177,6 +177,11 @@ def describe_closest(atoms: Atoms, closest: Closest) -> str:
     return f"{pair} are {closest.distance:.3f} Å apart, {closest.ratio:.3f} times the sum of their covalent radii,"
 
 
+def in_its_cell(atoms: Atoms) -> str:
+    """E.g. ``Cu8CO in the cell [[5.1, 0.0, 0.0], …]`` (Å)."""
+    return f"{atoms.symbols} in the cell {atoms.cell.array.round(3).tolist()}"
+
+
 def structure_key(atoms: Atoms) -> str:
     """SHA-256 (hexadecimal) of all that a single point's numbers depend on.
 

@@ -110,7 +110,13 @@ def _category(file: Path, name: str, cap: int) -> Category:
         raise InputError(f"`{worker_file}` needs `name`, `category` and a JSON `query` ({error})") from None
     adapter = NamedAdapter.from_dict(content)
     adapter["_job_name"] = content.get("job_name") or f"alflow-{name}"
-    return Category(name, worker, adapter, cap)
+    category = Category(name, worker, adapter, cap)
+    if category.parts > cap:
+        raise InputError(
+            f"`{file}` submits {category.parts} jobs at once, but at most {cap} are allowed; raise "
+            f"`--max-jobs {name}=N` or lower its `array`"
+        )
+    return category
 
 
 def _mapping(file: Path) -> dict[str, Any]:
@@ -161,7 +167,7 @@ def feed(
         for_it = {**category.worker.query, "state": {"$in": ["READY", "RUNNING"]}}
         wanted = min(category.cap, math.ceil(launchpad.fireworks.count_documents(for_it) / category.at_once))
     new = 0
-    while in_queue + new < wanted and not stop():
+    while in_queue + new < wanted and in_queue + new + category.parts <= category.cap and not stop():
         place = directory if category.reserves else _job_directory(directory, category.name)
         with _heard() as words:
             submitted = launch_rocket_to_queue(

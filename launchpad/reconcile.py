@@ -88,13 +88,8 @@ class Reconciler:
         patience: Patience,
         delay: float = 0.0,
     ) -> None:
-        self._launchpad, self._queue, self._scope, self._patience, self._delay = (
-            launchpad,
-            queue,
-            scope,
-            patience,
-            delay,
-        )
+        self._launchpad, self._queue, self._scope = launchpad, queue, scope
+        self._patience, self._delay = patience, delay
         self._seen, self.second_look_in = Seen(), 0.0
         self.jobs: Mapping[str, Job] | None = None
         self.held: list[Held] = []
@@ -109,8 +104,11 @@ class Reconciler:
         """
         self.held = list(read_held(self._launchpad, self._scope.fireworks))
         self.jobs = None if self._queue is None else self._queue()
-        sure = [*self._lost(sure=True), *self._fizzled()]
-        doubtful = [*self._lost(sure=False), *self._locked(), *self._stuck()]
+        lost_ones = list(self._lost())
+        # the queue is sure of its jobs; all else is looked at twice
+        sure = [*(repair for held, repair in lost_ones if held.job is not None), *self._fizzled()]
+        doubtful: list[tuple[Any, Repair]] = [(held, repair) for held, repair in lost_ones if held.job is None]
+        doubtful += [*self._locked(), *self._stuck()]
         looked = self._seen.for_seconds([key for key, _ in doubtful])
         ripe = [repair for key, repair in doubtful if looked[key] >= self._gap]
         self.second_look_in = self._gap if len(ripe) < len(doubtful) else 0.0
@@ -121,14 +119,13 @@ class Reconciler:
         """Between two looks, s: after an outage of the database all pings are late, for as long as a new one takes."""
         return min(15.0, self._patience.pings / 2, self._patience.moments / 2)
 
-    def _lost(self, *, sure: bool) -> Iterator[Any]:
-        """Taken Fireworks that are lost: as repairs those of which the queue is ``sure``, the others with a key."""
+    def _lost(self) -> Iterator[tuple[Held, Repair]]:
+        """Taken Fireworks that are lost."""
         now = datetime.datetime.now(datetime.UTC)
         for held in self.held:
             why = why_lost(held, self.jobs, now, self._patience, self._scope.workers)
-            if why is not None and sure == (held.job is not None):
-                repair = Repair(held.run, f"{held}: {why}", partial(self._repair_lost, held, why))
-                yield repair if sure else (held, repair)
+            if why is not None:
+                yield held, Repair(held.run, f"{held}: {why}", partial(self._repair_lost, held, why))
 
     def _repair_lost(self, held: Held, why: str) -> str | None:
         launchpad = self._launchpad

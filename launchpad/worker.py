@@ -88,20 +88,20 @@ class OurWorker(FWorker):  # type: ignore[misc]
 class WorkerLaunchPad(LaunchPad):  # type: ignore[misc]  # fireworks is untyped
     """FireWorks' LaunchPad for a process that runs one Firework after the other and may be stopped."""
 
+    #: why this process is to end
+    reason = ""
+    #: Firework, launch, run and step of what is under way
+    under_way: tuple[int, int, str | None, str | None] | None = None
+    taken = 0
+    #: id of the SLURM job that this is part of
+    job: str | None = None
+    _shielded = False
+
     def __init__(self, any_task: bool, **parameters: Any) -> None:
         super().__init__(**parameters)
         self.any_task = any_task
         #: what is not ours although the worker's query let it through
         self.refused: list[int] = []
-
-    #: why this process is to end
-    reason = ""
-    #: Firework, launch and run of what is under way
-    under_way: tuple[int, int, str | None, str | None] | None = None
-    taken = 0
-    _shielded = False
-    #: id of the SLURM job that this is part of
-    job: str | None = None
 
     def stop(self, reason: str) -> None:
         """Raise `Stopped` here and now, or as soon as FireWorks has finished its update of the database."""

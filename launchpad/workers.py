@@ -25,6 +25,7 @@ from al_workflows.claim import is_claimed
 from al_workflows.dft.losses import forgive
 from al_workflows.errors import EnvironmentProblem
 from fw_specs.keys import DFT, FIRST_CYCLE, RUN, STEP
+from fw_specs.ours import only_ours
 from fw_specs.repair import append_again, lacking_followers, refresh, remove_orphans, unrefreshed
 from launchpad.settings import Source, write_worker_config
 
@@ -93,7 +94,7 @@ def local_workers(launchpad: LaunchPad, source: Source, run: str, count: int, lo
             directory = Path(scratch) / name
             directory.mkdir()
             # no category: one worker here takes every step
-            worker = {"name": name, "category": "", "query": json.dumps({f"spec.{RUN}": run})}
+            worker = {"name": name, "category": "", "query": json.dumps({**only_ours(), f"spec.{RUN}": run})}
             (directory / "my_fworker.yaml").write_text(yaml.safe_dump(worker))
             write_worker_config(directory, source)
             return _start([*TIED, str(os.getpid()), rlaunch, *RAPIDFIRE], directory, output)

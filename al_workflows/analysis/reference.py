@@ -11,7 +11,7 @@ from ase.io.formats import UnknownFileTypeError
 
 from al_workflows.errors import InputError
 from al_workflows.history import RunHistory
-from al_workflows.structures import refuse_pickle
+from al_workflows.structures import in_its_cell, refuse_pickle
 
 
 def with_reference(history: RunHistory, path: Path) -> RunHistory:
@@ -42,9 +42,8 @@ def with_reference(history: RunHistory, path: Path) -> RunHistory:
         )
         if not same:
             raise InputError(
-                f"{path}: frame {number} is {atoms.symbols} in the cell {atoms.cell.array.round(3).tolist()}, but must "
-                f"have atoms and cell of the run, {history.start.symbols} in "
-                f"{history.start.cell.array.round(3).tolist()}"
+                f"{path}: frame {number} is {in_its_cell(atoms)}, but must have atoms and cell of the run, "
+                f"{in_its_cell(history.start)}"
             )
         if kind == "neb" and (atoms.calc is None or atoms.calc.get_property("energy", atoms, False) is None):
             raise InputError(f"{path}: frame {number} has no energy, but each image of a band must have one")

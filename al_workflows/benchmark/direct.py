@@ -15,7 +15,6 @@ from ase import Atoms
 from ase.calculators.calculator import CalculationFailed
 from ase.calculators.singlepoint import SinglePointCalculator
 
-from al_workflows.benchmark.choices import named
 from al_workflows.benchmark.neb_peers import PATH_PEERS, path_by_peer
 from al_workflows.benchmark.parent import Outcome
 from al_workflows.benchmark.peers import PEERS, relax_by_peer
@@ -27,7 +26,7 @@ from al_workflows.preflight import PreparedRun
 from al_workflows.records import Label, StopReason
 from al_workflows.simulations.dynamics import STEPS_DONE, TEMPERATURE, Dynamics
 from al_workflows.spec import MdSpec, NebSpec, RelaxationSpec
-from al_workflows.structures import structure_key
+from al_workflows.structures import in_its_cell, read_structure, structure_key
 
 #: names of the method for each kind of run, the default first
 METHODS = {
@@ -67,7 +66,31 @@ def method_of(kind: str, name: str | None) -> str:
         return methods[0]
     if name not in methods:
         raise InputError(f"method {name!r} does not answer runs of kind {kind}; give one of {', '.join(methods)}")
+    peer = PEERS.get(name)
+    if peer is not None and peer.version is None:
+        raise InputError(f"method {name!r} needs another package; `pip install {peer.requirement}`, or give another")
     return name
+
+
+def start_of(path: Path, prepared: PreparedRun) -> Atoms:
+    """What dynamics of ``prepared`` begin with: the run's structure with the positions of the last one in ``path``.
+
+    Raises
+    ------
+    InputError
+        The run is of another kind, the file cannot be read, or its atoms or cell are not the run's.
+    """
+    if not isinstance(prepared.spec.simulation, MdSpec):
+        raise InputError(f"--start is {path}, but the run is of kind {prepared.spec.simulation.kind}; leave it out")
+    found, start = read_structure(path), prepared.start.copy()
+    same = np.array_equal(found.numbers, start.numbers) and np.allclose(found.cell.array, start.cell.array, atol=1e-3)
+    if not same:
+        raise InputError(
+            f"{path} is {in_its_cell(found)}, but must have atoms (in their order) and cell of the run, "
+            f"{in_its_cell(start)}"
+        )
+    start.positions[:] = found.positions
+    return start
 
 
 def ask(
@@ -82,7 +105,8 @@ def ask(
 ) -> DirectAnswer:
     """Answer ``prepared`` by ``method``; its single points go below ``directory`` and are not computed twice.
 
-    Whatever was interrupted goes on where it stopped, as the method asks for the same geometries again. Writes
+    Whatever was interrupted goes on where it stopped, as the method asks for the same geometries again, and one method
+    takes over what another has computed. Writes
     ``reference.json``, ``reference.extxyz`` (all single points, of dynamics the frames in their order), and of a path
     ``band.extxyz``.
 
@@ -132,15 +156,12 @@ def _answer(
 
 
 def _relax(prepared: PreparedRun, points: SinglePoints, method: str, fmax: float, max_calls: int) -> DirectAnswer:
-    peer = named("method", [method], PEERS)[0]
-    found = relax_by_peer(peer, prepared.start, points, fmax, max_calls, max_seconds=np.inf)
-    numbers = {} if found.end is None else _end(found.counted.energies[found.end], found.counted.fmax[found.end])
+    found = relax_by_peer(PEERS[method], prepared.start, points, fmax, max_calls, max_seconds=np.inf)
+    numbers: dict[str, Any] = {}
+    if found.end is not None:
+        numbers = {"energy_eV": found.counted.energies[found.end], "fmax_eV_per_A": found.counted.fmax[found.end]}
     converged = found.outcome is Outcome.CONVERGED
     return DirectAnswer(method, converged, found.remark or found.outcome.value, found.counted.calls, numbers)
-
-
-def _end(energy: float, fmax: float) -> dict[str, Any]:
-    return {"energy_eV": energy, "fmax_eV_per_A": fmax}
 
 
 def _band(prepared: PreparedRun, points: SinglePoints, method: str, max_calls: int) -> DirectAnswer:

@@ -15,10 +15,10 @@ from al_workflows.structures import structure_key
 
 
 class SinglePoints(Calculator):  # type: ignore[misc]  # ase is untyped
-    """Labels by :func:`~al_workflows.dft.single_point.single_point`, the n-th new geometry in ``directory/<n>``.
+    """Labels by :func:`~al_workflows.dft.single_point.single_point`, each geometry in a directory named after it.
 
-    Who asks again for the same geometries in the same order, as an optimizer that is started anew does, is answered
-    from there. A single point that fails raises ASE's ``CalculationFailed`` with its cause.
+    Whoever asks again for a geometry is answered from there, in whatever order and by whatever method. A single point
+    that fails raises ASE's ``CalculationFailed`` with its cause.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ class SinglePoints(Calculator):  # type: ignore[misc]  # ase is untyped
         if key not in self._known:
             bare = atoms.copy()
             bare.calc, bare.info = None, {}
-            name = f"{len(self._known):04d}"
+            name = key[:16]
             request = Request(key=f"reference/{name}", atoms=bare, strategy="reference", reason="asked for directly")
             self._known[key] = single_point(request, self._dft, self._directory / name)
             self._listener(self._known[key])

@@ -10,6 +10,8 @@ import typer
 from launchpad.cli.options import LaunchpadOption
 
 if TYPE_CHECKING:
+    import threading
+
     from launchpad.held import Patience
     from launchpad.slurm_queue import SlurmQueue
 
@@ -106,9 +108,6 @@ def supervise(
     Exit code 0: ended as asked; with --until-done 1 if a run was stopped by an error.
     """
     import os
-    import signal
-    import threading
-    import time
 
     launchpad_file = None if launchpad_file is None else launchpad_file.absolute()
     caps, cap = _caps(max_jobs or [])
@@ -125,23 +124,11 @@ def supervise(
     queue = slurm_queue()
     if queue is None:
         raise EnvironmentProblem("`squeue` is not on PATH; run `alflow supervise` where SLURM's commands are")
-    stop = threading.Event()
-
-    def end(number: int, _: object) -> None:
-        if stop.is_set():  # asked twice: at once
-            raise KeyboardInterrupt
-        stop.set()
-        say(f"{signal.Signals(number).name}: ending; the jobs stay")
-
-    def say(text: str) -> None:
-        print(f"{time.strftime('%Y-%m-%d %H:%M:%S')}  {text}", flush=True)
-
-    signal.signal(signal.SIGTERM, end)
-    signal.signal(signal.SIGINT, end)
+    stop = _stopped_by_signals()
     source = resolve(launchpad_file)
     launchpad = connect(source)
     names = ", ".join(f"{one.job_name} ≤ {one.cap}" for one in categories)
-    say(f"supervising {source.address} with jobs {names}")
+    _say(f"supervising {source.address} with jobs {names}")
     supervisor = Supervisor(
         launchpad,
         queue,
@@ -151,12 +138,36 @@ def supervise(
         interval=interval,
         patience=_patience(lost_after, patience),
         stop=stop,
-        say=say,
+        say=_say,
     )
     totals = supervisor.run(once=once, until_done=until_done)
-    say(totals.line)
+    _say(totals.line)
     if until_done and totals.stopped_by_errors:
         raise typer.Exit(STOPPED)
+
+
+def _say(text: str) -> None:
+    import time
+
+    print(f"{time.strftime('%Y-%m-%d %H:%M:%S')}  {text}", flush=True)
+
+
+def _stopped_by_signals() -> threading.Event:
+    """Set by SIGTERM and Ctrl-C; a second one ends the command at once."""
+    import signal
+    import threading
+
+    stop = threading.Event()
+
+    def end(number: int, _: object) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+        _say(f"{signal.Signals(number).name}: ending; the jobs stay")
+
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, end)
+    return stop
 
 
 def worker_names(directory: Path) -> set[str] | None:

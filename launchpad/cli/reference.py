@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -45,13 +46,12 @@ def reference(
     on where it stopped.
     Exit code 0: the method ended as asked; 1: it did not.
     """
-    from al_workflows.benchmark.direct import ask, method_of
+    from al_workflows.benchmark.direct import ask, method_of, start_of
     from al_workflows.preflight import claimed_directory, prepare
-    from al_workflows.structures import read_structure
 
     prepared = prepare(spec)
     chosen = method_of(prepared.spec.simulation.kind, method)
-    begin = None if start is None else read_structure(start)
+    begin = None if start is None else start_of(start, prepared)
     place = claimed_directory(output or Path("alflow-reference") / prepared.run, prepared.run)
     print("single point  DFT fmax (eV/Å)  DFT energy (eV)  seconds")
     answer = ask(prepared, place, chosen, steps=steps, max_calls=max_calls, start=begin, listener=_printer(sys.stdout))
@@ -67,8 +67,10 @@ def _printer(stream: TextIO) -> Callable[[Label], None]:
     """Writes a line for each single point to ``stream``: optimizers' own output is kept from the terminal."""
     from al_workflows.structures import max_force
 
+    numbers = itertools.count(1)
+
     def tell(label: Label) -> None:
-        number = int(label.key.rpartition("/")[2]) + 1
+        number = next(numbers)
         if label.energy is None or label.forces is None:
             text = f"{number:12d}  {label.status.value}: {label.cause}"
         else:

@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 from ase.calculators.calculator import CalculationFailed
 from ase.calculators.emt import EMT
-from ase.io import read
+from ase.io import read, write
 
-from al_workflows.benchmark.direct import POINTS, ask, method_of
+from al_workflows.benchmark import direct
+from al_workflows.benchmark.direct import POINTS, ask, method_of, start_of
+from al_workflows.benchmark.peers import Peer
 from al_workflows.dft.calculator import SinglePoints
 from al_workflows.errors import AlWorkflowsError, InputError
 from al_workflows.preflight import PreparedRun
@@ -29,11 +31,15 @@ def test_a_relaxation_goes_on_where_it_was_stopped(tmp_path: Path) -> None:
     told: list[Label] = []
     stopped = ask(relaxation(), tmp_path, "BFGS", max_calls=2, listener=told.append)
     assert (stopped.converged, stopped.calls, len(told)) == (False, 2, 2)
-    first = (tmp_path / POINTS / "0000" / "label.json").stat().st_mtime_ns
+    points = sorted((tmp_path / POINTS).glob("*/label.json"))
+    times = [point.stat().st_mtime_ns for point in points]
+    assert len(points) == 2
+    # another method takes over what is there, and leaves it
+    assert ask(relaxation(), tmp_path, "FIRE", max_calls=2).calls == 2
     answer = ask(relaxation(), tmp_path, "BFGS")
     assert answer.converged
     assert answer.numbers["fmax_eV_per_A"] <= 0.1
-    assert (tmp_path / POINTS / "0000" / "label.json").stat().st_mtime_ns == first
+    assert [point.stat().st_mtime_ns for point in points] == times
     assert json.loads((tmp_path / "reference.json").read_text()) == answer.summary()
     images = read(tmp_path / "reference.extxyz", index=":")
     assert len(images) == answer.calls
@@ -61,10 +67,31 @@ def test_each_kind_has_its_methods() -> None:
         method_of("neb", "BFGS")
 
 
+def test_a_method_without_its_package_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(direct.PEERS, "Sella", Peer("Sella", make=print, package="no-such-package"))
+    with pytest.raises(InputError, match="'Sella' needs another package; `pip install no-such-package`"):
+        method_of("relaxation", "Sella")
+
+
+def test_dynamics_begin_with_the_runs_own_atoms(tmp_path: Path) -> None:
+    moving = PreparedRun("test", run_spec(simulation={"kind": "md"}), slab())
+    moved, other = slab(1.9), slab(size=(2, 2, 3))
+    moved.info, other.info = {}, {}
+    write(tmp_path / "moved.extxyz", moved)
+    began = start_of(tmp_path / "moved.extxyz", moving)
+    np.testing.assert_allclose(began.positions, moved.positions, atol=1e-6)
+    assert len(began.constraints) == 1
+    write(tmp_path / "other.extxyz", other)
+    with pytest.raises(InputError, match="is Cu12O in the cell"):
+        start_of(tmp_path / "other.extxyz", moving)
+    with pytest.raises(InputError, match="of kind relaxation; leave it out"):
+        start_of(tmp_path / "moved.extxyz", relaxation())
+
+
 def test_a_failed_single_point_says_why(tmp_path: Path) -> None:
     atoms = slab()
     atoms.calc = SinglePoints(misbehaving("Raises", {"max_attempts": 1}), tmp_path)
-    with pytest.raises(CalculationFailed, match="reference/0000: crashed: "):
+    with pytest.raises(CalculationFailed, match=r"reference/[0-9a-f]{16}: crashed: "):
         atoms.get_potential_energy()
     moving = run_spec(simulation={"kind": "md"}).model_copy(update={"dft": misbehaving("Raises", {"max_attempts": 1})})
     with pytest.raises(AlWorkflowsError, match="run the command again"):

@@ -42,6 +42,11 @@ def test_a_job_keeps_its_categorys_name_whatever_firework_it_is_for(place: Path)
     assert "#SBATCH --time=00:01:00\n" in script
 
 
+def test_an_array_beyond_the_cap_is_refused(place: Path) -> None:
+    with pytest.raises(InputError, match="submits 3 jobs at once, but at most 2 are allowed"):
+        read_categories(place, {"dft": 2}, 4)
+
+
 def test_what_is_missing_or_wrong_is_said(place: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     with pytest.raises(InputError, match="`alflow init"):
         read_categories(tmp_path_factory.mktemp("empty"), {}, 4)

@@ -176,11 +176,17 @@ def test_what_hides_beside_our_tasks_is_found(lpad: LaunchPad, lpad_file: Path, 
     assert foreign(good["spec"]) == ""
     mine = FWorker(query=only_ours())
     assert lpad.fireworks.count_documents(mine.query) == 2
-    command_in_job = {"_queueadapter": {"pre_rocket": "touch marker"}}
-    for hidden in ({"_background_tasks": []}, {"_files_in": {"a": "b"}}, command_in_job):
+    adapters = [{"pre_rocket": "touch marker"}, {"walltime": "00:10:00\ntouch marker"}, {"mem": ["4G"]}]
+    in_job = [{"_queueadapter": adapter} for adapter in adapters]
+    in_job += [{"_launch_dir": "/scratch/it's"}, {"_launch_dir": "/scratch\ntouch marker"}]
+    for hidden in ({"_background_tasks": []}, {"_files_in": {"a": "b"}}, *in_job):
         lpad.fireworks.update_one({"fw_id": good["fw_id"]}, {"$set": {"spec": {**good["spec"], **hidden}}})
         assert lpad.fireworks.count_documents(mine.query) == 1
         assert foreign({**good["spec"], **hidden})
+    plain = {"_queueadapter": {"walltime": "00:10:00", "nodes": 2, "mem": None}}
+    lpad.fireworks.update_one({"fw_id": good["fw_id"]}, {"$set": {"spec": {**good["spec"], **plain}}})
+    assert lpad.fireworks.count_documents(mine.query) == 2
+    assert foreign({**good["spec"], **plain}) == ""
     # an object that FireWorks would make while it loads the Firework: a query cannot see it
     hidden = {"deep": [{"_fw_name": "{{nowhere.Evil}}"}]}
     lpad.fireworks.update_one({"fw_id": good["fw_id"]}, {"$set": {"spec": {**good["spec"], **hidden}}})
