@@ -36,7 +36,23 @@ def command_lines() -> dict[int, bytes]:
 def holders(directory: Path, secret: bytes) -> set[Path]:
     """The files below ``directory`` that hold ``secret``; one that is a link stands for itself."""
     files = (Path(parent, name) for parent, _, names in os.walk(directory) for name in names)
-    return {file for file in files if file.is_file() and secret in file.read_bytes()}
+    return {file for file in files if secret in content(file)}
+
+
+def content(file: Path) -> bytes:
+    """Of a file that may be renamed or removed at any moment; empty then."""
+    try:
+        return file.read_bytes() if file.is_file() else b""
+    except FileNotFoundError:
+        return b""
+
+
+def others_may_read(file: Path) -> bool:
+    """Whether the file is there and others may read or write it."""
+    try:
+        return bool(file.stat().st_mode & 0o077)
+    except FileNotFoundError:
+        return False
 
 
 def test_the_password_stays_in_private_files(lpad: LaunchPad, lpad_file: Path, tmp_path: Path) -> None:
@@ -52,9 +68,8 @@ def test_the_password_stays_in_private_files(lpad: LaunchPad, lpad_file: Path, t
         process = subprocess.Popen(words, cwd=tmp_path, env=environment, stdout=screen, stderr=screen)
         while process.poll() is None:
             seen |= command_lines()
-            while_running |= {file for file in holders(tmp_path / "tmp", secret) if file.exists()}
-            open_to_others = [file for file in while_running if file.exists() and file.stat().st_mode & 0o077]
-            assert not open_to_others
+            while_running |= holders(tmp_path / "tmp", secret)
+            assert not [file for file in while_running if others_may_read(file)]
     assert process.returncode == 1, (tmp_path / "screen").read_text()
     assert log.read_text().count("end") == 2
     assert any(b"rlaunch" in line for line in seen.values())  # the worker was among them
