@@ -40,7 +40,7 @@ def test_the_job_script(tmp_path: Path) -> None:
     assert not [line for line in lines if "--account" in line or "$$" in line]
     work = [line for line in lines if line and not line.startswith("#")]
     assert work[:2] == ["module load qe/7.2", "module load gcc"]
-    assert work[-3:-1] == ["ulimit -s unlimited", f"cd {tmp_path}"]
+    assert work[-3:-1] == ["ulimit -s unlimited", f"cd '{tmp_path}'"]
     assert work[-1].startswith("exec '/opt/my venv/alflow' worker -l ")
     assert work[-1].endswith(" singleshot")  # `qlaunch -r` asks for that word, and adds --fw_id
     assert subprocess.run(["bash", "-n"], input="\n".join(lines), text=True, check=False).returncode == 0
