@@ -24,7 +24,8 @@ from al_workflows.simulations.displacement import asks_for_curvature
 from al_workflows.spec import RunSpec
 from al_workflows.spec_file import parse_spec
 from al_workflows.versions import installed_versions
-from fw_specs.keys import BLOBS, CYCLES, FIRST_CYCLE, LABELS, LOSSES, MODELS, POOLS, RUN, RUNS, cycle_id
+from fw_specs.keys import BLOBS, CYCLES, FIRST_CYCLE, LABELS, LENDS, LOSSES, MODELS, POOLS, RUN, RUNS, cycle_id
+from fw_specs.lending import borrowed_keys, lends
 
 Document = dict[str, Any]
 
@@ -33,6 +34,7 @@ INDEXES = (
     (CYCLES, ("run", "cycle")),
     (LABELS, ("run", "cycle")),
     (RUNS, ("created",)),
+    (RUNS, (f"{LENDS}.dft", "created")),
     (LOSSES, ("fw_id", "at")),
     ("fireworks", (f"spec.{RUN}", "state")),
 )
@@ -101,6 +103,7 @@ class Store:
             "directory": str(directory),
             "created": datetime.datetime.now(datetime.UTC),
             "versions": installed_versions(),
+            LENDS: lends(spec, start),
         }
         try:
             self._db[RUNS].insert_one(document)
@@ -241,7 +244,8 @@ class Store:
         verdict: Verdict = cycles[-1].verdict
         spec = self.run(run).spec
         band = self._last_band(run, cycles) if spec.simulation.kind == "neb" else None
-        return RunResult(run, spec.seed, verdict, cycles, self.labels(run), spec.simulation.kind, band)
+        lent = tuple(borrowed_keys(self._db, run))
+        return RunResult(run, spec.seed, verdict, cycles, self.labels(run), spec.simulation.kind, band, lent)
 
     def _last_band(self, run: str, cycles: Sequence[Cycle]) -> Pool | None:
         pools = (self.pool(run, cycle.index) for cycle in reversed(cycles))

@@ -31,6 +31,7 @@ from al_workflows.timing import timed
 from fw_specs import cycle as cycles
 from fw_specs import links, offline_mode
 from fw_specs.keys import QUERY, SIMULATE, TRAIN
+from fw_specs.lending import borrow, borrowed
 from fw_specs.reuse import shared
 from fw_specs.store import Store, StoredRun
 
@@ -76,7 +77,8 @@ class TrainTask(_CycleTask):
         seconds: dict[str, float] = {}
         previous = store.potential(run.run, cycle - 1)
         with timed(seconds, TRAIN):
-            potential = steps.train(run.spec, cycle, store.labels(run.run, below=cycle), previous, checkpoint)
+            labels, others = store.labels(run.run, below=cycle), borrowed(self.launchpad.db, run.run)
+            potential = steps.train(run.spec, cycle, labels, previous, checkpoint, others)
         store.put_seconds(run.run, cycle, TRAIN, seconds[TRAIN])
         store.put_potential(run.run, cycle, potential)
         checkpoint.remove()
@@ -98,7 +100,8 @@ class SimulateTask(_CycleTask):
         labels, history = store.labels(run.run, below=cycle), store.cycles(run.run, below=cycle)
         potential = _there(store.potential(run.run, cycle), "potential", run, cycle)
         with timed(seconds, SIMULATE):
-            pool = steps.simulate(run.spec, cycle, run.start, potential, labels, history, run.final, checkpoint)
+            others = borrowed(self.launchpad.db, run.run)
+            pool = steps.simulate(run.spec, cycle, run.start, potential, labels, history, run.final, checkpoint, others)
         store.put_seconds(run.run, cycle, SIMULATE, seconds[SIMULATE])
         store.put_pool(run.run, cycle, pool)
         checkpoint.remove()
@@ -107,13 +110,20 @@ class SimulateTask(_CycleTask):
 
 @explicit_serialize
 class QueryTask(_CycleTask):
-    """Pick frames of the pool and put their single points between this Firework and the check."""
+    """Pick frames of the pool and put their single points between this Firework and the check.
+
+    In cycle 0, of a run that learns from others: see what there is to borrow, and ask for the start where it is needed.
+    """
 
     def run_task(self, fw_spec: dict[str, Any]) -> FWAction:
-        """See :func:`al_workflows.steps.query`."""
+        """See :func:`al_workflows.steps.query` and :func:`al_workflows.steps.begin`."""
         store, run, cycle = self._inputs()
         selection = store.selection(run.run, cycle)
-        if selection is None:
+        if selection is None and cycle == 0:
+            others = borrow(self.launchpad.db, run.run, run.spec, run.start)
+            selection = steps.begin(run.spec, run.run, run.start, run.final, others)
+            store.put_selection(run.run, cycle, selection)
+        elif selection is None:
             seconds: dict[str, float] = {}
             pool = _there(store.pool(run.run, cycle), "pool", run, cycle)
             potential = _there(store.potential(run.run, cycle), "potential", run, cycle)
