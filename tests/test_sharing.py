@@ -44,7 +44,8 @@ def test_a_run_that_learns_from_its_like_takes_fewer_calls(tmp_path: Path) -> No
     shared = relaxed(tmp_path / "shared", slab(1.9, seed=2), first.labels, sharing={})
     assert shared.verdict.kind is alone.verdict.kind is VerdictKind.CONVERGED
     assert shared.dft_calls <= alone.dft_calls / 2
-    assert shared.answer is not None and alone.answer is not None
+    assert shared.answer is not None
+    assert alone.answer is not None
     assert abs(shared.answer.energy - alone.answer.energy) < 0.005  # type: ignore[operator]
     assert shared.cycles[0].dft_calls == 0  # the start was not asked for
     assert shared.summary()["borrowed"] == len(first.labels)
