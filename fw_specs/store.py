@@ -270,6 +270,7 @@ class Store:
             created=f"{stored.created:%Y-%m-%d %H:%M} UTC",
             versions=stored.versions,
             final=stored.final,
+            borrowed=tuple(borrowed_keys(self._db, run)),
         )
 
     # --- blobs ----------------------------------------------------------------------------------------------------
