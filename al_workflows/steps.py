@@ -77,10 +77,12 @@ def train(
     previous: Potential | None = None,
     checkpoint: Checkpoint = NOWHERE,
     borrowed: Sequence[Label] = (),
+    lender: Potential | None = None,
 ) -> Potential:
     """The potential of ``cycle``, from all labels so far that DFT answered, and those ``borrowed`` from other runs.
 
-    ``checkpoint`` is where a long training goes on after a kill, to the same potential.
+    ``checkpoint`` is where a long training goes on after a kill, to the same potential. ``lender`` is another run's
+    potential, whose weights a warm start begins with where there is no ``previous`` one.
 
     Raises
     ------
@@ -100,8 +102,11 @@ def train(
         spec.potential.model_dump(mode="json"),
         lambda: [[atoms_to_dict(label.atoms), label.energy, _listed(label.forces)] for label in labels],
         lambda: None if previous is None else dump(previous),
+        lambda: None if lender is None else dump(lender),
     )
-    return train_potential(images, spec.potential, seed=(spec.seed, cycle), previous=previous, checkpoint=kept)
+    return train_potential(
+        images, spec.potential, seed=(spec.seed, cycle), previous=previous, checkpoint=kept, lender=lender
+    )
 
 
 @single_threaded

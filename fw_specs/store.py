@@ -10,7 +10,7 @@ from typing import Any
 
 import gridfs
 from ase import Atoms
-from pymongo import ASCENDING
+from pymongo import ASCENDING, DESCENDING
 from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
@@ -283,6 +283,11 @@ class Store:
         """The cycle's potential, if it is trained."""
         data = self._blob(MODELS, run, cycle)
         return None if data is None else load(data)
+
+    def last_potential(self, run: str) -> Potential | None:
+        """The run's newest potential, if it has trained one."""
+        found = self._db[MODELS].find_one({"run": run}, {"cycle": 1}, sort=[("cycle", DESCENDING)])
+        return None if found is None else self.potential(run, found["cycle"])
 
     def has_potential(self, run: str, cycle: int) -> bool:
         """Whether the cycle's potential is trained."""

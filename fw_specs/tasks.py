@@ -9,6 +9,7 @@ database (``{{fw_specs.tasks.TrainTask}}``) and must not change.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,9 +22,10 @@ from al_workflows.dft.label_file import find_label, read_label
 from al_workflows.dft.losses import abandoned
 from al_workflows.dft.settings import dft_hash
 from al_workflows.errors import InputError, RecordMissing
+from al_workflows.potential import Potential
 from al_workflows.records import Label, Request, Selection, VerdictKind
 from al_workflows.results import write_result
-from al_workflows.spec import DftSpec
+from al_workflows.spec import DftSpec, RunSpec
 from al_workflows.step_checkpoint import CHECKPOINT_FILE, Checkpoint
 from al_workflows.structures import structure_key
 from al_workflows.termination import Progress
@@ -78,7 +80,8 @@ class TrainTask(_CycleTask):
         previous = store.potential(run.run, cycle - 1)
         with timed(seconds, TRAIN):
             labels, others = store.labels(run.run, below=cycle), borrowed(self.launchpad.db, run.run)
-            potential = steps.train(run.spec, cycle, labels, previous, checkpoint, others)
+            lender = lending_potential(store, run.spec, others) if previous is None else None
+            potential = steps.train(run.spec, cycle, labels, previous, checkpoint, others, lender)
         store.put_seconds(run.run, cycle, TRAIN, seconds[TRAIN])
         store.put_potential(run.run, cycle, potential)
         checkpoint.remove()
@@ -207,6 +210,13 @@ class CheckTask(_CycleTask):
             links.add_workflow(self.launchpad, following)
             return FWAction(stored_data=stored)
         return FWAction(stored_data=stored, detours=following)
+
+
+def lending_potential(store: Store, spec: RunSpec, others: Sequence[Label]) -> Potential | None:
+    """The last potential of the most similar run that has lent labels, where ``spec`` makes use of its weights."""
+    if not others or not getattr(getattr(spec.potential, "training", None), "warm_start", False):
+        return None
+    return store.last_potential(others[-1].key.partition("/")[0])
 
 
 def _checkpoint() -> Checkpoint:

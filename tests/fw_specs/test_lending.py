@@ -13,6 +13,7 @@ from al_workflows.results import run_id
 from fw_specs.lending import borrow, borrowed, borrowed_keys
 from fw_specs.store import Store
 from fw_specs.submit import submit
+from fw_specs.tasks import lending_potential
 from tests.builders import run_spec, slab
 from tests.fw_specs.test_run import in_a_directory_of_its_own, numbers, through_fireworks
 
@@ -73,3 +74,16 @@ def test_the_store_says_what_was_borrowed(lpad: LaunchPad, tmp_path: Path) -> No
     result = Store(lpad.db).result(second.run)
     assert result is not None
     assert result.summary()["borrowed"] == len(first.labels)
+
+
+def test_networks_begin_with_a_lenders_weights(lpad: LaunchPad, tmp_path: Path) -> None:
+    networks = {"hidden": [5], "members": 2, "training": {"kind": "lbfgs", "warm_start": True, "max_iterations": 50}}
+    warm = run_spec(sharing={}, potential=networks, termination={"max_cycles": 1})
+    first = through_fireworks(lpad, warm, slab(2.2, seed=1), tmp_path, "first")
+    store = Store(lpad.db)
+    assert lending_potential(store, warm, first.labels) is not None
+    assert lending_potential(store, warm, ()) is None
+    assert lending_potential(store, SHARING, first.labels) is None  # nothing of it would be used
+    second = through_fireworks(lpad, warm, slab(1.9, seed=2), tmp_path, "second")
+    assert second.borrowed
+    assert store.last_potential(second.run) is not None
