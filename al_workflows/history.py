@@ -22,6 +22,7 @@ class RunHistory:
     ``remark`` a sentence beside it; ``created`` is UTC in words; ``versions`` are those of the run's start, and empty
     where they were not kept; ``final`` is where a path ends, None for any other simulation. ``reference`` are frames of
     other dynamics, or the images of another band with their energies, e.g. by DFT, to show beside the run's.
+    ``borrowed`` are the keys of other runs' labels that the run has learned from.
     """
 
     run: str
@@ -37,6 +38,7 @@ class RunHistory:
     versions: Mapping[str, str] = field(default_factory=dict)
     final: Atoms | None = None
     reference: tuple[Atoms, ...] = ()
+    borrowed: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> Verdict | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ase import Atoms
@@ -33,6 +33,7 @@ def run(
     listener: Listener | None = None,
     clock: Clock = time.perf_counter,
     final: Atoms | None = None,
+    borrowed: Sequence[Label] = (),
 ) -> RunResult:
     """Run offline active learning until a verdict, one cycle after the other.
 
@@ -54,6 +55,8 @@ def run(
         What the seconds of train, simulate and query are measured by: wall time, or ``time.process_time``.
     final
         Where a path ends, as :func:`al_workflows.path_ends.match_ends` gives it; None for any other simulation.
+    borrowed
+        Labels of other runs to learn from as well (:mod:`al_workflows.sharing`).
     """
     name = run_id(spec, start, final)
     answer: Labeller = labeller or (lambda request, where: steps.label(request, spec.dft, where))
@@ -68,15 +71,15 @@ def run(
         seconds: dict[str, float] = {}
         pool: Pool | None = None
         if cycle == 0:
-            selection = steps.ask_for_start(name, start, final)
+            selection = steps.begin(spec, name, start, final, borrowed)
         else:
             with timed(seconds, "train", clock):
                 kept = Checkpoint(directory / f"{cycle:04d}" / "train" / CHECKPOINT_FILE)
-                potential = steps.train(spec, cycle, labels, potential, kept)
+                potential = steps.train(spec, cycle, labels, potential, kept, borrowed)
                 kept.remove()
             with timed(seconds, "simulate", clock):
                 kept = Checkpoint(directory / f"{cycle:04d}" / "simulate" / CHECKPOINT_FILE)
-                pool = steps.simulate(spec, cycle, start, potential, labels, history, final, kept)
+                pool = steps.simulate(spec, cycle, start, potential, labels, history, final, kept, borrowed)
             keep.put_pool(cycle, pool)
             kept.remove()
             band = band if final is None or asks_for_curvature(pool) else pool
@@ -91,4 +94,5 @@ def run(
         if listener is not None:
             listener(closed, progress)
         if closed.verdict.kind is not VerdictKind.CONTINUE:
-            return RunResult(name, spec.seed, closed.verdict, history, labels, spec.simulation.kind, band)
+            lent = tuple(label.key for label in borrowed)
+            return RunResult(name, spec.seed, closed.verdict, history, labels, spec.simulation.kind, band, lent)

@@ -34,14 +34,15 @@ def simulation_of(
     trust_radius: float | None,
     ends: tuple[End, End] | None = None,
     checkpoint: Checkpoint = NOWHERE,
+    informed: bool = False,
 ) -> Simulation:
     """The simulation that ``run`` asks for; ``trust_radius`` (Å) is what it is to keep to, ``ends`` are a path's.
 
-    ``checkpoint`` is for those that may take minutes.
+    ``checkpoint`` is for those that may take minutes; ``informed``: the model has learned from other runs as well.
     """
     match run.simulation:
         case spec.RelaxationSpec() as relaxation:
-            return Relaxation(relaxation, min_distance=run.dft.min_distance, trust_radius=trust_radius)
+            return Relaxation(relaxation, run.dft.min_distance, trust_radius, informed)
         case spec.NebSpec() as neb:
             assert ends is not None, "a path has ends"
             return NudgedBand(neb, ends, min_distance=run.dft.min_distance, trust_radius=trust_radius)

@@ -55,7 +55,8 @@ def answer_among(labels: Sequence[Label], verdict: Verdict | None) -> Label | No
 class RunResult(Record):
     """A run that has ended: its verdict, its cycles and its labels in the order of asking.
 
-    ``kind`` is the simulation's; ``band`` is the last pool of a path, None for any other simulation.
+    ``kind`` is the simulation's; ``band`` is the last pool of a path, None for any other simulation; ``borrowed`` are
+    the keys of other runs' labels that it has learned from.
     """
 
     run: str
@@ -65,6 +66,7 @@ class RunResult(Record):
     labels: tuple[Label, ...]
     kind: str = "relaxation"
     band: Pool | None = None
+    borrowed: tuple[str, ...] = ()
 
     @property
     def answer(self) -> Label | None:
@@ -98,6 +100,8 @@ class RunResult(Record):
             "answer": answer.key if answer is not None else None,
             "dft_calls": self.dft_calls,
             "reused": self.reused,
+            "borrowed": len(self.borrowed),
+            "borrowed_from": len({key.partition("/")[0] for key in self.borrowed}),
             "cycles": len(self.cycles) - 1,
             "energy_eV": answer.energy if answer is not None else None,
             "fmax_eV_per_A": fmax,

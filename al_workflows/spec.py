@@ -178,6 +178,18 @@ class TerminationSpec(Strict):
     )
 
 
+class SharingSpec(Strict):
+    """What a run learns from the labels of other runs of the database with the same DFT settings and no other elements.
+
+    (A run without a database has none to learn from.)
+    """
+
+    labels: PositiveInt = Field(60, le=1000, description="at most, those of the most similar runs")
+    skip_start: bool = Field(
+        True, description="relax on what others have learned before DFT is asked for the first time (relaxations only)"
+    )
+
+
 # --- resources --------------------------------------------------------------------------------------------------
 
 
@@ -217,6 +229,7 @@ class RunSpec(Strict):
     query: QuerySpec = Field(FinalQuerySpec(), description="by default saddle of neb, mixed of md, final of all others")
     termination: TerminationSpec = TerminationSpec()
     dft: DftSpec
+    sharing: SharingSpec | None = Field(None, description="learn from other runs; null: from its own labels only")
     resources: ResourcesSpec = ResourcesSpec()
 
     _md_can_be_judged = model_validator(mode="after")(refuse_unjudged)

@@ -36,6 +36,7 @@ from al_workflows.records import (
 )
 from al_workflows.registry import criteria_of, query_of, simulation_of
 from al_workflows.selection import admit
+from al_workflows.sharing import begins_with, known_structures, of_one_kind
 from al_workflows.simulations.displacement import Displacement, asks_for_curvature
 from al_workflows.simulations.dynamics import VALIDATION_FRAMES
 from al_workflows.spec import DftSpec, NebSpec, RunSpec
@@ -48,8 +49,15 @@ from al_workflows.threads import single_threaded
 from al_workflows.trust import kicked, trust_radius
 
 
+def begin(
+    spec: RunSpec, run: str, start: Atoms, final: Atoms | None = None, borrowed: Sequence[Label] = ()
+) -> Selection:
+    """Cycle 0: the start, or nothing where labels ``borrowed`` from other runs are enough for a model to begin with."""
+    return Selection(()) if begins_with(spec, start, borrowed) else ask_for_start(run, start, final)
+
+
 def ask_for_start(run: str, start: Atoms, final: Atoms | None = None) -> Selection:
-    """Cycle 0: the starting structure, or both ends of a path, before there is any model."""
+    """The starting structure, or both ends of a path, before there is any model."""
     if final is None:
         return Selection((Request(request_key(run, 0, 0), start, strategy="start", reason="the starting structure"),))
     ends = zip(NAMES, (start, final), strict=True)
@@ -68,16 +76,20 @@ def train(
     labels: Sequence[Label],
     previous: Potential | None = None,
     checkpoint: Checkpoint = NOWHERE,
+    borrowed: Sequence[Label] = (),
+    lender: Potential | None = None,
 ) -> Potential:
-    """The potential of ``cycle``, from all labels so far that DFT answered.
+    """The potential of ``cycle``, from all labels so far that DFT answered, and those ``borrowed`` from other runs.
 
-    ``checkpoint`` is where a long training goes on after a kill, to the same potential.
+    ``checkpoint`` is where a long training goes on after a kill, to the same potential. ``lender`` is another run's
+    potential, whose weights a warm start begins with where there is no ``previous`` one.
 
     Raises
     ------
     InputError
         The labels are of different DFT settings or code versions.
     """
+    labels = [*of_one_kind(borrowed, labels), *labels]
     refuse_mixture(labels)
     images = [
         Image(label.atoms, label.energy, label.forces)
@@ -90,8 +102,11 @@ def train(
         spec.potential.model_dump(mode="json"),
         lambda: [[atoms_to_dict(label.atoms), label.energy, _listed(label.forces)] for label in labels],
         lambda: None if previous is None else dump(previous),
+        lambda: None if lender is None else dump(lender),
     )
-    return train_potential(images, spec.potential, seed=(spec.seed, cycle), previous=previous, checkpoint=kept)
+    return train_potential(
+        images, spec.potential, seed=(spec.seed, cycle), previous=previous, checkpoint=kept, lender=lender
+    )
 
 
 @single_threaded
@@ -104,10 +119,12 @@ def simulate(
     history: Sequence[Cycle],
     final: Atoms | None = None,
     checkpoint: Checkpoint = NOWHERE,
+    borrowed: Sequence[Label] = (),
 ) -> Pool:
     """The simulation on the model; its frames are the pool for the query. ``final`` is where a path ends.
 
-    ``checkpoint`` is where molecular dynamics go on after a kill, to the same pool.
+    ``checkpoint`` is where molecular dynamics go on after a kill, to the same pool. With ``borrowed`` labels a
+    relaxation may leave the trust radius where the model is sure enough.
     """
     calculator = PotentialCalculator(potential)
     question = open_question(history, labels)
@@ -115,7 +132,8 @@ def simulate(
         if_unsure = spec.confirm_minimum == "if_unsure"
         displacement = Displacement(question.point, question.answered, question.tries, question.surprised, if_unsure)
         return displacement.run(calculator)
-    known = [label.atoms for label in labels if label.energy is not None]
+    borrowed = of_one_kind(borrowed, labels)
+    known = known_structures(start, labels, borrowed)
     ends = None
     if isinstance(spec.simulation, NebSpec):
         ends = ends_so_far(spec.simulation, start, final or start, labels)
@@ -132,7 +150,7 @@ def simulate(
         lambda: [atoms_to_dict(atoms) for atoms in known],
         lambda: dump(potential),
     )
-    simulation = simulation_of(spec, trust_radius(spec.simulation, history), ends, kept)
+    simulation = simulation_of(spec, trust_radius(spec.simulation, history), ends, kept, informed=bool(borrowed))
     pool = simulation.run(start, calculator, known, _rng(spec, cycle, "simulate"))
     return marked_for_validation(pool, spec.simulation, history)
 

@@ -26,7 +26,8 @@ def trust_radius(spec: SimulationSpec, history: Sequence[Cycle]) -> float | None
     if not isinstance(spec, RelaxationSpec | NebSpec) or spec.trust_radius is None:
         return None
     stuck = TIGHTER if idle_cycles(history) >= TIGHTER_AFTER else 1.0
-    fruitless = sum(1 for _ in takewhile(lambda cycle: cycle.fmax is None, reversed(history)))
+    # (a run that learns from others may ask for nothing in cycle 0)
+    fruitless = sum(1 for _ in takewhile(lambda cycle: cycle.fmax is None and cycle.index > 0, reversed(history)))
     return spec.trust_radius * stuck * SHARES[fruitless % len(SHARES)]
 
 

@@ -1,6 +1,7 @@
 """A cycle as a FireWorks workflow: who waits for whom, who may run it, and where.
 
 dft-0 → check                             cycle 0: the start alone
+query → check                             cycle 0 of a run that learns from others: query puts the start before check
 train → simulate → query → check          every later cycle; query puts its dft Fireworks before check
 """
 
@@ -20,8 +21,11 @@ from al_workflows.spec import RunSpec, StepResources
 from fw_specs.keys import CHECK, CYCLE, DFT, FIRST_CYCLE, QUERY, RUN, SIMULATE, STEP, TASKS, TRAIN
 
 
-def first_cycle(run: str, spec: RunSpec, directory: Path, selection: Selection) -> Workflow:
-    """Cycle 0: ``selection`` holds the start."""
+def first_cycle(run: str, spec: RunSpec, directory: Path, selection: Selection | None) -> Workflow:
+    """Cycle 0: ``selection`` holds the start; None where a query finds out whether the start is to be asked for."""
+    if selection is None:
+        steps = [_cycle_firework(run, 0, step, spec, directory) for step in (QUERY, CHECK)]
+        return Workflow(steps, {steps[0]: [steps[1]]}, name=run, metadata=_metadata(run, 0))
     points = [dft_firework(run, 0, spec, directory, request) for request in selection.requests]
     check = _cycle_firework(run, 0, CHECK, spec, directory)
     return Workflow([*points, check], {point: [check] for point in points}, name=run, metadata=_metadata(run, 0))

@@ -29,6 +29,8 @@ RUNS, CYCLES, LABELS, MODELS, POOLS = "al_runs", "al_cycles", "al_labels", "al_m
 POINTS = "al_points"
 #: lost launches, and leases on work that one process does at a time
 LOSSES, LEASES = "al_losses", "al_leases"
+#: part of a run's document: what others find it by that want to learn from it
+LENDS = "lends"
 #: GridFS bucket of weights and pools
 BLOBS = "al_blobs"
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import gridfs
 from ase import Atoms
-from pymongo import ASCENDING
+from pymongo import ASCENDING, DESCENDING
 from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
@@ -24,7 +24,8 @@ from al_workflows.simulations.displacement import asks_for_curvature
 from al_workflows.spec import RunSpec
 from al_workflows.spec_file import parse_spec
 from al_workflows.versions import installed_versions
-from fw_specs.keys import BLOBS, CYCLES, FIRST_CYCLE, LABELS, LOSSES, MODELS, POOLS, RUN, RUNS, cycle_id
+from fw_specs.keys import BLOBS, CYCLES, FIRST_CYCLE, LABELS, LENDS, LOSSES, MODELS, POOLS, RUN, RUNS, cycle_id
+from fw_specs.lending import borrowed_keys, lends
 
 Document = dict[str, Any]
 
@@ -33,6 +34,7 @@ INDEXES = (
     (CYCLES, ("run", "cycle")),
     (LABELS, ("run", "cycle")),
     (RUNS, ("created",)),
+    (RUNS, (f"{LENDS}.dft", "created")),
     (LOSSES, ("fw_id", "at")),
     ("fireworks", (f"spec.{RUN}", "state")),
 )
@@ -101,6 +103,7 @@ class Store:
             "directory": str(directory),
             "created": datetime.datetime.now(datetime.UTC),
             "versions": installed_versions(),
+            LENDS: lends(spec, start),
         }
         try:
             self._db[RUNS].insert_one(document)
@@ -241,7 +244,8 @@ class Store:
         verdict: Verdict = cycles[-1].verdict
         spec = self.run(run).spec
         band = self._last_band(run, cycles) if spec.simulation.kind == "neb" else None
-        return RunResult(run, spec.seed, verdict, cycles, self.labels(run), spec.simulation.kind, band)
+        lent = tuple(borrowed_keys(self._db, run))
+        return RunResult(run, spec.seed, verdict, cycles, self.labels(run), spec.simulation.kind, band, lent)
 
     def _last_band(self, run: str, cycles: Sequence[Cycle]) -> Pool | None:
         pools = (self.pool(run, cycle.index) for cycle in reversed(cycles))
@@ -266,6 +270,7 @@ class Store:
             created=f"{stored.created:%Y-%m-%d %H:%M} UTC",
             versions=stored.versions,
             final=stored.final,
+            borrowed=tuple(borrowed_keys(self._db, run)),
         )
 
     # --- blobs ----------------------------------------------------------------------------------------------------
@@ -278,6 +283,11 @@ class Store:
         """The cycle's potential, if it is trained."""
         data = self._blob(MODELS, run, cycle)
         return None if data is None else load(data)
+
+    def last_potential(self, run: str) -> Potential | None:
+        """The run's newest potential, if it has trained one."""
+        found = self._db[MODELS].find_one({"run": run}, {"cycle": 1}, sort=[("cycle", DESCENDING)])
+        return None if found is None else self.potential(run, found["cycle"])
 
     def has_potential(self, run: str, cycle: int) -> bool:
         """Whether the cycle's potential is trained."""

@@ -9,6 +9,7 @@ from fireworks import LaunchPad
 
 from al_workflows import steps
 from al_workflows.claim import claimed_directory, refuse_unclaimed
+from al_workflows.records import Selection
 from al_workflows.results import run_id
 from al_workflows.spec import RunSpec
 from fw_specs.cycle import first_cycle
@@ -45,6 +46,8 @@ def submit(launchpad: LaunchPad, spec: RunSpec, start: Atoms, directory: Path, f
         # an earlier submission that was cut off between its two writes is completed here
         refuse_unclaimed(store.run(run).directory, run)
     stored = store.intact_run(run)
-    selection = steps.ask_for_start(run, stored.start, stored.final)
-    store.put_selection(run, 0, selection)
+    selection: Selection | None = None
+    if stored.spec.sharing is None:  # else it depends on what there is to borrow when the run begins
+        selection = steps.ask_for_start(run, stored.start, stored.final)
+        store.put_selection(run, 0, selection)
     return add_workflow(launchpad, first_cycle(run, stored.spec, stored.directory, selection))

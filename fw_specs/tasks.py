@@ -9,6 +9,7 @@ database (``{{fw_specs.tasks.TrainTask}}``) and must not change.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,9 +22,10 @@ from al_workflows.dft.label_file import find_label, read_label
 from al_workflows.dft.losses import abandoned
 from al_workflows.dft.settings import dft_hash
 from al_workflows.errors import InputError, RecordMissing
+from al_workflows.potential import Potential
 from al_workflows.records import Label, Request, Selection, VerdictKind
 from al_workflows.results import write_result
-from al_workflows.spec import DftSpec
+from al_workflows.spec import DftSpec, RunSpec
 from al_workflows.step_checkpoint import CHECKPOINT_FILE, Checkpoint
 from al_workflows.structures import structure_key
 from al_workflows.termination import Progress
@@ -31,6 +33,7 @@ from al_workflows.timing import timed
 from fw_specs import cycle as cycles
 from fw_specs import links, offline_mode
 from fw_specs.keys import QUERY, SIMULATE, TRAIN
+from fw_specs.lending import borrow, borrowed
 from fw_specs.reuse import shared
 from fw_specs.store import Store, StoredRun
 
@@ -76,7 +79,9 @@ class TrainTask(_CycleTask):
         seconds: dict[str, float] = {}
         previous = store.potential(run.run, cycle - 1)
         with timed(seconds, TRAIN):
-            potential = steps.train(run.spec, cycle, store.labels(run.run, below=cycle), previous, checkpoint)
+            labels, others = store.labels(run.run, below=cycle), borrowed(self.launchpad.db, run.run)
+            lender = lending_potential(store, run.spec, others) if previous is None else None
+            potential = steps.train(run.spec, cycle, labels, previous, checkpoint, others, lender)
         store.put_seconds(run.run, cycle, TRAIN, seconds[TRAIN])
         store.put_potential(run.run, cycle, potential)
         checkpoint.remove()
@@ -98,7 +103,8 @@ class SimulateTask(_CycleTask):
         labels, history = store.labels(run.run, below=cycle), store.cycles(run.run, below=cycle)
         potential = _there(store.potential(run.run, cycle), "potential", run, cycle)
         with timed(seconds, SIMULATE):
-            pool = steps.simulate(run.spec, cycle, run.start, potential, labels, history, run.final, checkpoint)
+            others = borrowed(self.launchpad.db, run.run)
+            pool = steps.simulate(run.spec, cycle, run.start, potential, labels, history, run.final, checkpoint, others)
         store.put_seconds(run.run, cycle, SIMULATE, seconds[SIMULATE])
         store.put_pool(run.run, cycle, pool)
         checkpoint.remove()
@@ -107,13 +113,20 @@ class SimulateTask(_CycleTask):
 
 @explicit_serialize
 class QueryTask(_CycleTask):
-    """Pick frames of the pool and put their single points between this Firework and the check."""
+    """Pick frames of the pool and put their single points between this Firework and the check.
+
+    In cycle 0, of a run that learns from others: see what there is to borrow, and ask for the start where it is needed.
+    """
 
     def run_task(self, fw_spec: dict[str, Any]) -> FWAction:
-        """See :func:`al_workflows.steps.query`."""
+        """See :func:`al_workflows.steps.query` and :func:`al_workflows.steps.begin`."""
         store, run, cycle = self._inputs()
         selection = store.selection(run.run, cycle)
-        if selection is None:
+        if selection is None and cycle == 0:
+            others = borrow(self.launchpad.db, run.run, run.spec, run.start)
+            selection = steps.begin(run.spec, run.run, run.start, run.final, others)
+            store.put_selection(run.run, cycle, selection)
+        elif selection is None:
             seconds: dict[str, float] = {}
             pool = _there(store.pool(run.run, cycle), "pool", run, cycle)
             potential = _there(store.potential(run.run, cycle), "potential", run, cycle)
@@ -197,6 +210,13 @@ class CheckTask(_CycleTask):
             links.add_workflow(self.launchpad, following)
             return FWAction(stored_data=stored)
         return FWAction(stored_data=stored, detours=following)
+
+
+def lending_potential(store: Store, spec: RunSpec, others: Sequence[Label]) -> Potential | None:
+    """The last potential of the most similar run that has lent labels, where ``spec`` makes use of its weights."""
+    if not others or not getattr(getattr(spec.potential, "training", None), "warm_start", False):
+        return None
+    return store.last_potential(others[-1].key.partition("/")[0])
 
 
 def _checkpoint() -> Checkpoint:

@@ -99,6 +99,9 @@ def facts(history: RunHistory) -> list[tuple[str, str]]:
         ("cycles", str(max(len(history.cycles) - 1, 0))),
         ("failed points", str(failed)),
     ]
+    if history.borrowed:
+        lenders = len({key.partition("/")[0] for key in history.borrowed})
+        found.append(("borrowed labels", f"{len(history.borrowed)} of {lenders} runs"))
     errors = from_evidence(history.verdict.evidence) if history.verdict is not None else {}
     if errors:
         means = errors["force_mae_eV_per_A"]

@@ -21,12 +21,14 @@ def train_potential(
     seed: int | Sequence[int],
     previous: Potential | None = None,
     checkpoint: Checkpoint = NOWHERE,
+    lender: Potential | None = None,
 ) -> Potential:
     """A potential of the kind that ``spec`` names, trained on ``images``; the same for the same ``seed``.
 
     ``previous`` is the last cycle's, trained on the first of ``images``: what it said of the others calibrates the
     uncertainty (:mod:`al_workflows.potential.calibration`), and what a kind can make of it, it may start from.
-    ``checkpoint`` is where a training of networks goes on after a kill, to the same potential.
+    ``checkpoint`` is where a training of networks goes on after a kill, to the same potential. ``lender``, another
+    run's, gives no more than the weights that a warm start begins with where there is no ``previous``.
 
     Raises
     ------
@@ -39,5 +41,5 @@ def train_potential(
         case GaussianProcessSpec():
             potential = train_gaussian_process(images, spec, seed=seed)
         case NetworkPotentialSpec():
-            potential = train_networks(images, spec, seed=seed, previous=previous, checkpoint=checkpoint)
+            potential = train_networks(images, spec, seed=seed, previous=previous or lender, checkpoint=checkpoint)
     return replace(potential, calibration=calibrated_by(images, spec, previous))

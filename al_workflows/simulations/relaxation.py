@@ -10,7 +10,7 @@ from ase import Atoms
 from ase.calculators.calculator import Calculator
 
 from al_workflows.geometry import nearest
-from al_workflows.records import Pool, StopReason
+from al_workflows.records import FloatArray, Pool, StopReason
 from al_workflows.simulations.frames import Frames
 from al_workflows.simulations.guards import BESIDE, Guards
 from al_workflows.simulations.saddles import both_sides
@@ -42,12 +42,18 @@ class Relaxation:
         See :class:`~al_workflows.simulations.guards.Guards`.
     trust_radius
         Å, in place of ``spec.trust_radius``: the run widens and narrows it.
+    informed
+        The model has learned from other runs as well, so that it may know what lies beyond the trust radius: that
+        holds only where a force is less certain than :data:`CREDIBLE`.
     """
 
-    def __init__(self, spec: RelaxationSpec, min_distance: float, trust_radius: float | None) -> None:
+    def __init__(
+        self, spec: RelaxationSpec, min_distance: float, trust_radius: float | None, informed: bool = False
+    ) -> None:
         self._spec = spec
         self._min_distance = min_distance
         self._trust_radius = trust_radius
+        self._informed = informed
 
     def run(self, start: Atoms, calculator: Calculator, known: Sequence[Atoms], rng: np.random.Generator) -> Pool:
         """See :class:`~al_workflows.simulations.Simulation`; a relaxation draws no random numbers."""
@@ -90,7 +96,7 @@ class Relaxation:
             if problem is not None:
                 reason, detail = problem
                 break
-            if region is not None and frames.positions and region.cut(atoms, frames.positions[-1]):
+            if region is not None and frames.positions and self._cut(region, atoms, frames.positions[-1]):
                 frames.add(atoms)
                 reason, detail = StopReason.TRUST_RADIUS, f"an atom left the trust radius of {self._trust_radius:g} Å"
                 break
@@ -103,6 +109,13 @@ class Relaxation:
                 reason, detail = StopReason.CONVERGED, f"the model's forces are below {target:g} eV/Å"
                 break
         return frames.pool(reason, detail)
+
+    def _cut(self, region: TrustRegion, atoms: Atoms, before: FloatArray) -> bool:
+        """See :meth:`TrustRegion.cut`."""
+        uncertainty = float(np.max(atoms.calc.results.get("forces_uncertainty", 0.0)))
+        if self._informed and 0.0 < uncertainty < CREDIBLE:  # a single member is never uncertain
+            return False
+        return region.cut(atoms, before)
 
     def _uncertain(self, atoms: Atoms, frames: Frames, known: Sequence[Atoms]) -> bool:
         """Whether the ensemble knows too little here; right beside a label there would be nothing new to ask."""

@@ -19,7 +19,7 @@ class DftFailure:
             return None
         last = failed[-1]
         what = f"{last.status.value}: {last.cause} (see {last.directory})"
-        if not any(label.ok for label in progress.earlier):
+        if progress.index == 0:
             return self._verdict(f"DFT failed on the starting structure, {what}", progress, 1)
         row = 1
         for cycle in reversed(progress.history):

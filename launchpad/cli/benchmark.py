@@ -24,6 +24,7 @@ app.command(
     epilog="Examples:  [cyan]alflow benchmark neb --seeds 6[/cyan]   or   [cyan]alflow benchmark neb --systems paper "
     "--variants all --peers none[/cyan]"
 )(benchmark_learner.neb)
+app.command(epilog="Example:  [cyan]alflow benchmark sharing --seeds 3 --jobs 2[/cyan]")(benchmark_learner.sharing)
 app.command(
     name="held-out", epilog="Example:  [cyan]alflow benchmark held-out run-1/labels.extxyz run-2/labels.extxyz[/cyan]"
 )(benchmark_learner.held_out)

@@ -1,4 +1,4 @@
-"""The commands that measure the learner: relax, neb, held-out, uncertainty, curvature, md."""
+"""The commands that measure the learner: relax, neb, sharing, held-out, uncertainty, curvature, md."""
 
 from __future__ import annotations
 
@@ -97,6 +97,36 @@ def neb(
         found = results(tasks, PathRun, Cache(kept), jobs, counter.path)
     write(document(found, command_line()), output, "neb")
     if not all(one.barrier is not None for one in found if one.method == "default"):
+        raise typer.Exit(NOT_CONVERGED)
+
+
+def sharing(
+    seeds: SeedsOption = "3",
+    arms: Annotated[
+        list[str], typer.Option(metavar="NAMES", help="alone (always), sharing, sharing-start; or all.")
+    ] = ["all"],  # noqa: B006
+    output: OutputOption = DEFAULT_OUTPUT,
+    cache: CacheOption = None,
+    jobs: JobsOption = 1,
+) -> None:
+    """Campaigns of 48 members with EMT as the parent: calls with and without learning from the members before.
+
+    Metals, adsorbates, sites and the order are drawn by the seed. Exit code 1: a member that shares did not converge.
+    """
+    from al_workflows.benchmark.cache import Cache
+    from al_workflows.benchmark.choices import named, seeds_of
+    from al_workflows.benchmark.sharing import ARMS, CampaignTask, CampaignTrial
+    from al_workflows.benchmark.sharing_tables import ALONE, document, draw_curve
+    from al_workflows.benchmark.work import results
+
+    chosen = {ALONE: ARMS[ALONE]} | {arm.name: arm for arm in named("arm", split_names(arms), ARMS)}
+    tasks = [CampaignTask(seed, arm) for seed in seeds_of(seeds) for arm in chosen.values()]
+    output, kept = directories(output, cache)
+    with Counter() as counter:
+        found = results(tasks, CampaignTrial, Cache(kept), jobs, counter.campaign)
+    write(document(found, command_line()), output, "sharing")
+    draw_curve(found, output / "sharing.png")
+    if any(one.verdict != "CONVERGED" for trial in found if trial.arm != ALONE for one in trial.members):
         raise typer.Exit(NOT_CONVERGED)
 
 

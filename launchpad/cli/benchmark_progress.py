@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from al_workflows.benchmark.md import MdTrial
     from al_workflows.benchmark.neb import PathRun
     from al_workflows.benchmark.relaxed import Relaxed
+    from al_workflows.benchmark.sharing import CampaignTrial
     from al_workflows.benchmark.speed import PredictionRow, RelaxationRow
     from al_workflows.benchmark.speed_training import TrainingRow
     from al_workflows.benchmark.uncertainty import UncertaintyRow
@@ -51,6 +52,14 @@ class Counter:
             said = "no barrier" if one.error is None else f"{1000 * one.error:+.2f} meV"
             text = f"{one.system}  seed {one.seed}  {one.method}: {one.outcome.value}, {one.calls} calls, {said}"
             self._bar.console.print(f"{text}, {one.seconds:.1f} s", soft_wrap=True)
+
+    def campaign(self, one: CampaignTrial, stored: bool, done: int, of: int) -> None:
+        """Print the line of a campaign; one that was stored counts only."""
+        self._bar.update(self._task, completed=done, total=of)
+        if not stored:
+            spent = sum(member.seconds for member in one.members)
+            text = f"seed {one.seed}  {one.arm}: {len(one.members)} members, {one.calls()} calls, the last quarter "
+            self._bar.console.print(f"{text}{one.calls(0.75)}, {spent:.0f} s", soft_wrap=True)
 
     def simulated(self, one: MdTrial, stored: bool, done: int, of: int) -> None:
         """Print the line of a run of dynamics; one that was stored counts only."""

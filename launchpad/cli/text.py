@@ -70,6 +70,8 @@ def summary(result: RunResult) -> str:
     text += f" DFT took {seconds['dft']:.1f} s, learning and simulating {learning:.1f} s."
     if found["reused"]:
         text += f" {found['reused']} labels were taken over from other runs of this database."
+    if found["borrowed"]:
+        text += f" It learned from {found['borrowed']} labels of {found['borrowed_from']} other runs as well."
     if found["failures"]:
         text += f" {len(found['failures'])} single points failed; `alflow show {found['run']}` says why."
     return text
