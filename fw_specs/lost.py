@@ -30,6 +30,11 @@ def claim(database: Database[dict[str, Any]], launch_id: int, fw_id: int, reason
     return mine is not None
 
 
+def retract(database: Database[dict[str, Any]], launch_id: int | None) -> None:
+    """It was no loss."""
+    database[LOSSES].delete_one({"_id": launch_id})
+
+
 def count(database: Database[dict[str, Any]], fw_id: int) -> int:
     """How often the Firework was lost so far, outages left out."""
     return database[LOSSES].count_documents({"fw_id": fw_id, "outage": {"$ne": True}})

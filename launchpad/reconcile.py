@@ -153,7 +153,16 @@ class Reconciler:
         if held.launch_id is not None and not lost.claim(launchpad.db, held.launch_id, held.fw_id, why, outage=outage):
             return None
         if _taken_in(launchpad, held):
+            lost.retract(launchpad.db, held.launch_id)
             return f"{held}: {why}; what it left in its directory was taken in"
+        begun = next(read_held(launchpad, {"fw_id": held.fw_id}), held)
+        if begun != held:  # offline, and the database has just been told by its files that it began
+            now = datetime.datetime.now(datetime.UTC)
+            still = why_lost(begun, self.jobs, now, self._patience, self._scope.workers)
+            if still is None:
+                lost.retract(launchpad.db, held.launch_id)
+                return f"{held}: it runs offline; the database was told"
+            held, why = begun, still
         times = lost.count(launchpad.db, held.fw_id)
         if held.launch_id is not None and times >= _limit(held):
             _give_up(launchpad, held, f"lost {times} times; the last time {why}")
