@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import secrets
 from pathlib import Path
 
 from al_workflows.errors import EnvironmentProblem
+
+_FULL = re.compile(r"No space left on device|[Dd]isk quota exceeded|\[Errno (28|122)\]")
 
 
 def write_atomically(path: Path, content: str | bytes, *, durable: bool = True, mode: int = 0o666) -> None:
@@ -46,6 +50,26 @@ def write_atomically(path: Path, content: str | bytes, *, durable: bool = True, 
         raise EnvironmentProblem(
             f"{path} cannot be written ({error.strerror}); give a writable directory with free space"
         ) from error
+
+
+def tells_full_disk(text: str) -> bool:
+    """Whether an error's ``text`` is that a disk is full or a quota is used up."""
+    return _FULL.search(text) is not None
+
+
+def disk_is_full(directory: Path) -> bool:
+    """Whether nothing can be written to ``directory`` now for want of space or quota."""
+    probe = directory / f".alflow-probe-{secrets.token_hex(6)}"
+    try:
+        with probe.open("xb") as stream:
+            stream.write(b"\0" * 4096)
+            stream.flush()
+            os.fsync(stream.fileno())
+    except OSError as error:
+        return error.errno in (errno.ENOSPC, errno.EDQUOT)
+    finally:
+        probe.unlink(missing_ok=True)
+    return False
 
 
 def _flush_directory(directory: Path) -> None:

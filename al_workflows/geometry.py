@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 from ase import Atoms
 from ase.geometry import find_mic
 from scipy.sparse import csr_array
@@ -51,8 +52,10 @@ def _surely_minimal(atoms: Atoms) -> float:
     return float(0.5 / np.linalg.norm(reciprocal, axis=1).max())
 
 
-def pieces(neighbors: Neighbors) -> int:
-    """Number of pieces that a structure falls into when neighbours hang together."""
+def pieces(neighbors: Neighbors, linked: npt.NDArray[np.bool_] | None = None) -> int:
+    """Number of pieces that a structure falls into when neighbours hang together, or those ``linked`` [pairs] alone."""
     count = len(neighbors.offsets) - 1
-    graph = csr_array((np.ones(len(neighbors.second)), neighbors.second, neighbors.offsets), shape=(count, count))
+    links = np.ones(len(neighbors.second)) if linked is None else linked.astype(float)
+    graph = csr_array((links, neighbors.second, neighbors.offsets), shape=(count, count))
+    graph.eliminate_zeros()
     return int(connected_components(graph, directed=False)[0])

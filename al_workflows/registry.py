@@ -22,6 +22,7 @@ from al_workflows.termination import Criterion
 from al_workflows.termination.barrier import DftBarrier
 from al_workflows.termination.budget import Budget
 from al_workflows.termination.curvature import ConfirmedMinimum
+from al_workflows.termination.detached import Detached
 from al_workflows.termination.failure import DftFailure
 from al_workflows.termination.force import DftForce
 from al_workflows.termination.force_error import ForceError
@@ -97,10 +98,12 @@ def criteria_of(run: spec.RunSpec) -> tuple[Criterion, ...]:
     if isinstance(run.simulation, spec.MdSpec):
         # neither forces nor energies are to become lower
         goal, stall = (ForceError(run.simulation),), (NothingNew(limits.stall_cycles),)
+    left: tuple[Criterion, ...] = () if isinstance(run.simulation, spec.NebSpec) else (Detached(),)
     own: tuple[Criterion, ...] = tuple(plugin.build() for plugin in limits.criteria)
     return (
         *goal,
         *own,
+        *left,
         DftFailure(limits.max_failed_cycles),
         Budget(limits.max_cycles, limits.max_dft_calls),
         *stall,

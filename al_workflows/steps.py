@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 
+from al_workflows.bonds import left_behind
 from al_workflows.dft.single_point import single_point
 from al_workflows.errors import InputError
 from al_workflows.path_ends import NAMES, ends_so_far
@@ -176,7 +177,8 @@ def label(request: Request, dft: DftSpec, directory: Path) -> Label:
 def check(spec: RunSpec, progress: Progress) -> Verdict:
     """Whether the run ends after this cycle; ``CONVERGED`` rests on DFT numbers alone.
 
-    The first criterion that ends the run does; else the first that has a reason to go on gives it.
+    The first criterion that ends the run does; else the first that has a reason to go on gives it, with the evidence of
+    all that have one.
     """
     going_on: Verdict | None = None
     for criterion in criteria_of(spec):
@@ -185,6 +187,9 @@ def check(spec: RunSpec, progress: Progress) -> Verdict:
             continue
         if verdict.kind is VerdictKind.CONTINUE:
             going_on = going_on or verdict
+            going_on = replace(going_on, evidence=verdict.evidence | going_on.evidence)
+        elif verdict.kind is VerdictKind.CONVERGED:
+            return _with_remark(verdict, progress)
         elif going_on is not None and verdict.label_key is None:
             # ended in the middle of a question about a structure, which is the best answer that there is
             return replace(
@@ -199,6 +204,16 @@ def check(spec: RunSpec, progress: Progress) -> Verdict:
         return going_on
     best = f"the smallest DFT fmax of this cycle is {progress.best[0]:.4f} eV/Å" if progress.best else "no new label"
     return Verdict(VerdictKind.CONTINUE, criterion="none", reason=best)
+
+
+def _with_remark(verdict: Verdict, progress: Progress) -> Verdict:
+    """``verdict``, which says as well if its structure is in more pieces than the start was."""
+    labels = [label for label in progress.earlier + progress.labels if label.ok]
+    for label in labels:
+        remark = left_behind(label.atoms, labels[0].atoms) if label.key == verdict.label_key else ""
+        if remark:
+            return replace(verdict, reason=f"{verdict.reason}; {remark}")
+    return verdict
 
 
 def close_cycle(spec: RunSpec, progress: Progress, seconds: dict[str, float]) -> Cycle:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from fireworks import LaunchPad
@@ -32,7 +33,7 @@ class Held:
 
     ``state`` is the Firework's, ``launch_state`` the launch's; they differ after a kill between two writes. ``job`` is
     the id of the SLURM job, if one was submitted for it. ``touched`` is when the Firework or a ping of its launch was
-    last written.
+    last written. ``directory`` is where it runs, if it says so.
     """
 
     run: str
@@ -46,6 +47,7 @@ class Held:
     worker: str
     host: str
     touched: datetime.datetime
+    directory: Path | None = None
 
     @property
     def running(self) -> bool:
@@ -58,7 +60,8 @@ class Held:
 
 def read_held(launchpad: LaunchPad, where: Mapping[str, Any]) -> Iterator[Held]:
     """The taken Fireworks that fit ``where``."""
-    shown = {"fw_id": 1, "state": 1, "name": 1, "updated_on": 1, "launches": 1, f"spec.{RUN}": 1, f"spec.{STEP}": 1}
+    shown = {"fw_id": 1, "state": 1, "name": 1, "updated_on": 1, "launches": 1}
+    shown |= {f"spec.{key}": 1 for key in (RUN, STEP, "_launch_dir")}
     query = {f"spec.{RUN}": {"$exists": True}, "state": {"$in": ["RESERVED", "RUNNING"]}, **where}
     fireworks = list(launchpad.fireworks.find(query, shown))
     newest = [fw["launches"][-1] for fw in fireworks if fw["launches"]]
@@ -84,6 +87,7 @@ def _held(fw: dict[str, Any], launch: dict[str, Any] | None) -> Held:
         worker=((launch or {}).get("fworker") or {}).get("name", ""),
         host=(launch or {}).get("host") or "",
         touched=max(_utc(time) for time in (fw["updated_on"], *times)),
+        directory=Path(fw["spec"]["_launch_dir"]) if "_launch_dir" in fw["spec"] else None,
     )
 
 

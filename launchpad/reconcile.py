@@ -23,6 +23,7 @@ from fw_specs.keys import DFT, RUN
 from fw_specs.tasks import MAX_LOSSES
 from launchpad.fizzled import Fizzled, lost_fizzled
 from launchpad.held import Held, Patience, read_held, why_lost
+from launchpad.outage import Disks, Outages, Waiting, pause
 from launchpad.slurm_queue import Job
 from launchpad.workers import mend_workflow, put_back
 
@@ -78,6 +79,13 @@ class Reconciler:
         After `plan`: s after which what looks lost can be judged; 0 where nothing does.
     delay
         s before a Firework that fizzled with the machine is tried again; doubled with each loss.
+
+    Attributes
+    ----------
+    waiting
+        After `plan`: what an outage ended and is not tried again yet.
+    outages
+        When the database was away: to be told by who saw it.
     """
 
     def __init__(
@@ -93,6 +101,9 @@ class Reconciler:
         self._seen, self.second_look_in = Seen(), 0.0
         self.jobs: Mapping[str, Job] | None = None
         self.held: list[Held] = []
+        self.waiting: list[Waiting] = []
+        self.outages = Outages()
+        self._disks, self._disk_was_full = Disks(), set[int | None]()
 
     def plan(self) -> list[Repair]:
         """What is to be put right now.
@@ -102,6 +113,7 @@ class Reconciler:
         QueueProblem
             SLURM does not answer: nothing is known of its jobs.
         """
+        self._disks, self.waiting = Disks(), []
         self.held = list(read_held(self._launchpad, self._scope.fireworks))
         self.jobs = None if self._queue is None else self._queue()
         lost_ones = list(self._lost())
@@ -124,7 +136,10 @@ class Reconciler:
         now = datetime.datetime.now(datetime.UTC)
         for held in self.held:
             why = why_lost(held, self.jobs, now, self._patience, self._scope.workers)
-            if why is not None:
+            if why is not None and self._disks.full(held.run, held.directory):
+                self._disk_was_full.add(held.launch_id)
+                self.waiting.append(Waiting(str(held), f"{why}; its disk is full", None))
+            elif why is not None:
                 yield held, Repair(held.run, f"{held}: {why}", partial(self._repair_lost, held, why))
 
     def _repair_lost(self, held: Held, why: str) -> str | None:
@@ -134,27 +149,49 @@ class Reconciler:
         if held.launch_state in ("COMPLETED", "FIZZLED"):
             launchpad._refresh_wf(held.fw_id)
             return f"{held}: {why}; brought up to date"
-        if held.launch_id is not None and not lost.claim(launchpad.db, held.launch_id, held.fw_id, why):
+        outage = held.launch_id in self._disk_was_full or self.outages.cut_off(held.touched, self._patience.pings)
+        if held.launch_id is not None and not lost.claim(launchpad.db, held.launch_id, held.fw_id, why, outage=outage):
             return None
         if _taken_in(launchpad, held):
+            lost.retract(launchpad.db, held.launch_id)
             return f"{held}: {why}; what it left in its directory was taken in"
+        begun = next(read_held(launchpad, {"fw_id": held.fw_id}), held)
+        if begun != held:  # offline, and the database has just been told by its files that it began
+            now = datetime.datetime.now(datetime.UTC)
+            still = why_lost(begun, self.jobs, now, self._patience, self._scope.workers)
+            if still is None:
+                lost.retract(launchpad.db, held.launch_id)
+                return f"{held}: it runs offline; the database was told"
+            held, why = begun, still
         times = lost.count(launchpad.db, held.fw_id)
         if held.launch_id is not None and times >= _limit(held):
             _give_up(launchpad, held, f"lost {times} times; the last time {why}")
             return f"{held}: {why}; given up after {times} losses"
-        _put_back(launchpad, held)
+        _put_back(launchpad, held, excused=outage)
         return f"{held}: {why}; put back"
 
     def _fizzled(self) -> Iterator[Repair]:
-        """Fireworks that fizzled with the machine and not by a mistake, unless that happened too often or just now."""
+        """Fireworks that fizzled with the machine and not by a mistake, unless that happened too often or just now.
+
+        Outages never happen too often.
+        """
         for one, times in self._retried():
+            if one.outage and self._disks.full(one.run, one.directory):
+                self.waiting.append(Waiting(str(one), one.cause, None))
+                continue
             since = lost.seconds_since(self._launchpad.db, one.fw_id)
-            if since is None or since >= self._delay * 2 ** (times - 1):
+            wait = pause(self._delay, times) if one.outage else self._delay * 2 ** (times - 1)
+            if since is None or since >= wait:
                 yield Repair(one.run, f"{one}: {one.cause}", partial(self._repair_fizzled, one))
+            elif one.outage:
+                self.waiting.append(Waiting(str(one), one.cause, wait - since))
 
     def _retried(self) -> Iterator[tuple[Fizzled, int]]:
         for one in lost_fizzled(self._launchpad, self._scope.fireworks):
-            if (times := lost.count(self._launchpad.db, one.fw_id)) < MAX_LOSSES:
+            times = lost.count(self._launchpad.db, one.fw_id)
+            if one.outage:
+                yield one, lost.outages(self._launchpad.db, one.fw_id)
+            elif times < MAX_LOSSES:
                 yield one, times
 
     def retried_runs(self) -> set[str]:
@@ -165,7 +202,7 @@ class Reconciler:
         launchpad, same = self._launchpad, {"fw_id": one.fw_id, "state": "FIZZLED", "launches": one.launch_id}
         if launchpad.fireworks.find_one(same, {"_id": 1}) is None:
             return None
-        if not lost.claim(launchpad.db, one.launch_id, one.fw_id, one.cause):
+        if not lost.claim(launchpad.db, one.launch_id, one.fw_id, one.cause, outage=one.outage):
             return None
         launchpad.rerun_fw(one.fw_id)
         return f"{one}: {one.cause}; run again"
@@ -218,9 +255,9 @@ def _limit(held: Held) -> int:
     return MAX_LOSSES + 1 if held.step == DFT and held.running else MAX_LOSSES
 
 
-def _put_back(launchpad: LaunchPad, held: Held) -> None:
+def _put_back(launchpad: LaunchPad, held: Held, *, excused: bool) -> None:
     if held.launch_state == "RUNNING":
-        put_back(launchpad, held.run, {"launch_id": held.launch_id}, stopped=False)
+        put_back(launchpad, held.run, {"launch_id": held.launch_id}, stopped=excused)
     elif held.launch_state == "RESERVED" and held.launch_id is not None:
         with suppress(DuplicateKeyError):  # FireWorks' way of saying that the launch is not RESERVED any more
             launchpad.cancel_reservation(held.launch_id)

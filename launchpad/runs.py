@@ -11,12 +11,15 @@ from fireworks import LaunchPad
 
 from al_workflows.claim import claimed_directory, refuse_unclaimed
 from al_workflows.errors import AlWorkflowsError, EnvironmentProblem, InputError
+from al_workflows.files import disk_is_full
 from al_workflows.preflight import PreparedRun
 from al_workflows.records import Cycle
 from al_workflows.results import RunResult
 from fw_specs.keys import RUN, STEP
 from fw_specs.store import Store
 from fw_specs.submit import is_submitted, submit
+from launchpad.fizzled import outages_alone
+from launchpad.outage import Waiting, pause
 from launchpad.queue_keys import check_resources
 from launchpad.settings import Source
 from launchpad.status import RunState, fizzled_cause, read_status
@@ -28,6 +31,8 @@ logger = logging.getLogger("alflow.runs")
 POLL = 0.2
 #: so many workers may end before one of the run's Fireworks does
 MAX_DEAD = 5
+#: s after an outage before the first new try
+FIRST_PAUSE = 5.0
 #: FireWorks' states of what will run, or runs
 MOVING = frozenset({"READY", "RESERVED", "RUNNING"})
 
@@ -65,7 +70,7 @@ def work_off(
     """Run ``workers`` `rlaunch` processes on this machine until ``run`` has its verdict.
 
     What an earlier, interrupted call left is taken up: lost and fizzled Fireworks are run again first. A worker that
-    ends is replaced, and what it was at is run again.
+    ends is replaced, and what it was at is run again. A full disk is waited for.
 
     Raises
     ------
@@ -84,7 +89,7 @@ def work_off(
         logger.warning("%s: %s", run, what)
     for fizzled in launchpad.fireworks.find({f"spec.{RUN}": run, "state": "FIZZLED"}, {"fw_id": 1}):
         launchpad.rerun_fw(fizzled["fw_id"])
-    log, told, completed, dead = directory / "workers.log", 0, 0, 0
+    log, told, completed, dead, outages = directory / "workers.log", 0, 0, 0, 0
     with local_workers(launchpad, source, run, workers, log) as crew:
         while True:
             cycles = store.cycles(run)
@@ -98,19 +103,35 @@ def work_off(
             activity(_running(launchpad, run))
             # what else is running or can run is finished first: a single point may be worth hours
             if status.state is RunState.FIZZLED and not status.fireworks.keys() & {"RUNNING", "READY"}:
+                if waiting := outages_alone(launchpad, run):
+                    outages += 1
+                    _wait(f"{waiting[0]}", waiting[0].cause, outages, activity)
+                    for one in waiting:
+                        launchpad.rerun_fw(one.fw_id)
+                    continue
                 cause = fizzled_cause(launchpad, run)
                 raise AlWorkflowsError(f"run {run} stopped: {cause}; mend the cause and run the command again")
             if status.state in (RunState.PAUSED, RunState.CANCELLED):
                 verb = "resume" if status.state is RunState.PAUSED else "rerun"
                 raise AlWorkflowsError(f"run {run} is {status.state.lower()}; `alflow {verb} {run}` lets it go on")
             if status.fireworks.get("COMPLETED", 0) > completed:
-                completed, dead = status.fireworks["COMPLETED"], 0
+                completed, dead, outages = status.fireworks["COMPLETED"], 0, 0
             dead += len(crew.dead())
+            if crew.dead() and disk_is_full(directory):  # they cannot even write their log
+                dead, outages = 0, outages + 1
+                _wait(run, f"the disk of {directory} is full", outages, activity)
             if dead > MAX_DEAD:
                 raise EnvironmentProblem(f"the workers of run {run} end before it does, the last {dead}; see {log}")
             for what in replace_dead(launchpad, run, crew):
                 logger.warning("%s: %s", run, what)
             time.sleep(POLL)
+
+
+def _wait(name: str, cause: str, times: int, activity: Activity) -> None:
+    seconds = pause(FIRST_PAUSE, times)
+    logger.warning("%s", Waiting(name, cause, seconds))
+    activity("waiting for the end of an outage")
+    time.sleep(seconds)
 
 
 def _running(launchpad: LaunchPad, run: str) -> str:

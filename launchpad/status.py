@@ -12,9 +12,10 @@ from fireworks import LaunchPad
 
 from al_workflows.history import RunHistory
 from al_workflows.records import Cycle, VerdictKind
+from fw_specs import lost
 from fw_specs.keys import RUN
 from fw_specs.store import Store
-from launchpad.fizzled import last_trace
+from launchpad.fizzled import is_outage, last_trace
 
 
 class RunState(enum.StrEnum):
@@ -135,14 +136,25 @@ def read_history(launchpad: LaunchPad, name: str) -> RunHistory:
 
 
 def fizzled_cause(launchpad: LaunchPad, run: str) -> str:
-    """The last line of the traceback of the run's first Firework that ended in an error, and the Firework's id."""
-    fw = launchpad.fireworks.find_one({f"spec.{RUN}": run, "state": "FIZZLED"}, {"fw_id": 1, "name": 1, "launches": 1})
-    if fw is None or not fw.get("launches"):
-        return "unknown"
-    launch = launchpad.launches.find_one({"launch_id": fw["launches"][-1]}, {"action": 1, "launch_dir": 1}) or {}
-    trace = last_trace(launch)
-    last = trace.splitlines()[-1] if trace else "no traceback was stored (the worker was lost)"
-    return f"{fw['name']} (fw_id {fw['fw_id']}, {launch.get('launch_dir')}): {last}"
+    """The last line of the traceback of the run's first Firework that ended in an error, and the Firework's id.
+
+    One that an outage ended, which will be tried again, is only named where no other needs the user.
+    """
+    outage = ""
+    shown = {"fw_id": 1, "name": 1, "launches": 1}
+    for fw in launchpad.fireworks.find({f"spec.{RUN}": run, "state": "FIZZLED"}, shown):
+        if not fw.get("launches"):
+            continue
+        launch = launchpad.launches.find_one({"launch_id": fw["launches"][-1]}, {"action": 1, "launch_dir": 1}) or {}
+        trace = last_trace(launch)
+        last = trace.splitlines()[-1] if trace else "no traceback was stored (the worker was lost)"
+        said = f"{fw['name']} (fw_id {fw['fw_id']}, {launch.get('launch_dir')}): {last}"
+        if not is_outage(last):
+            return said
+        times = lost.outages(launchpad.db, fw["fw_id"])
+        before = f" ({times} times so far)" if times else ""
+        outage = outage or f"{said}; an outage, which `alflow supervise` and `alflow run` wait for{before}"
+    return outage or "unknown"
 
 
 def _count(launchpad: LaunchPad, where: dict[str, Any]) -> defaultdict[str, Counter[str]]:

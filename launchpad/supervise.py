@@ -19,6 +19,7 @@ from fw_specs.store import Store
 from launchpad.feed import Category, Fed, feed
 from launchpad.held import Patience
 from launchpad.mongo_bootstrap import first_clause
+from launchpad.outage import Waiting
 from launchpad.reconcile import Reconciler, Scope, apply
 from launchpad.slurm_queue import QueueProblem, SlurmQueue
 from launchpad.workers import local_worker_alive
@@ -48,6 +49,7 @@ class Round:
     repaired: tuple[str, ...]
     fed: tuple[Fed, ...]
     runs: Mapping[str, int]
+    waiting: tuple[Waiting, ...] = ()
 
     @property
     def submitted(self) -> int:
@@ -61,7 +63,8 @@ class Round:
         runs = ", ".join(f"{number} {what}" for what, number in self.runs.items()) or "none unfinished"
         said = f"jobs {jobs}; submitted {self.submitted}, repaired {len(self.repaired)}; runs: {runs}"
         problems = [f"{one.category} jobs are not taken: {one.problem}" for one in self.fed if one.problem]
-        return "; ".join([said, *problems])
+        waiting = [f"{len(self.waiting)} Fireworks wait for the end of an outage"] if self.waiting else []
+        return "; ".join([said, *waiting, *problems])
 
 
 @dataclass
@@ -113,6 +116,7 @@ class Supervisor:
         scope = Scope(workers=workers)
         self._reconciler = Reconciler(launchpad, queue.jobs, scope, patience, delay=interval)
         self._standing_by = ""
+        self._said_waiting = frozenset[str]()
         self.totals = Totals()
 
     def run(self, *, once: bool, until_done: bool) -> Totals:
@@ -124,10 +128,12 @@ class Supervisor:
             done = None
             try:
                 self._ask_database()
+                self._reconciler.outages.back()
                 done = self._one_round(wait=once)
             except QueueProblem as problem:
                 self._put_off(f"SLURM: {problem}")
             except (ConnectionFailure, ExecutionTimeout) as problem:
+                self._reconciler.outages.away()
                 self._put_off(f"the database does not answer: {first_clause(problem)}")
             if once or (until_done and done is not None and not done.runs.get(_UNFINISHED)):
                 break
@@ -145,6 +151,10 @@ class Supervisor:
         self.totals.stopped_by_errors = done.runs.get(_STOPPED, 0)
         for said in done.repaired:
             self._say(f"  {said}")
+        for one in done.waiting:
+            if one.name not in self._said_waiting:  # once for each outage: it may last for days
+                self._say(f"  {one}")
+        self._said_waiting = frozenset(one.name for one in done.waiting)
         self._say(done.line)
         return done
 
@@ -160,7 +170,8 @@ class Supervisor:
         for category in self._categories:
             ids = {held.job for held in reconciler.held if held.job and held.worker == category.worker.name}
             fed.append(feed(self._launchpad, category, jobs, ids, self._directory, stopping))
-        return Round(tuple(repaired), tuple(fed), count_runs(self._launchpad, reconciler.retried_runs()))
+        runs = count_runs(self._launchpad, reconciler.retried_runs())
+        return Round(tuple(repaired), tuple(fed), runs, tuple(reconciler.waiting))
 
     @contextmanager
     def _leading(self) -> Iterator[bool]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 from al_workflows.dft.label_file import LABEL_FILE, find_label, write_label
 from al_workflows.dft.settings import backend_for, dft_hash
 from al_workflows.errors import EnvironmentProblem
-from al_workflows.files import write_atomically
+from al_workflows.files import tells_full_disk, write_atomically
 from al_workflows.records import Label, LabelStatus, Request
 from al_workflows.spec import DftSpec
 
@@ -50,7 +51,17 @@ def lost_attempts(directory: Path) -> list[Path]:
 def forgive(directory: Path) -> None:
     """Note of the attempts below ``directory`` that they were stopped on purpose: they no longer count as lost."""
     for place in lost_attempts(directory):
+        excuse(place)
+
+
+def excuse(place: Path) -> None:
+    """Let an attempt that ended by no fault of its own not count as lost; where no note fits, it is removed."""
+    try:
         write_atomically(place / OUTCOME_FILE, json.dumps({"status": "interrupted"}), durable=False)
+    except EnvironmentProblem as problem:
+        if not tells_full_disk(str(problem)):
+            raise
+        shutil.rmtree(place, ignore_errors=True)
 
 
 def abandoned(request: Request, dft: DftSpec, directory: Path, max_losses: int) -> Label | None:

@@ -18,6 +18,7 @@ from al_workflows.dft.backend import Computed, one_line
 from al_workflows.dft.guard import GRACE, STOP_SIGNALS
 from al_workflows.dft.runner import REQUEST_FILE, RESULT_FILE
 from al_workflows.errors import EnvironmentProblem, InputError, exception_line
+from al_workflows.files import tells_full_disk
 from al_workflows.records import LabelStatus, atoms_to_dict
 
 STDOUT_FILE, STDERR_FILE = "stdout", "stderr"
@@ -129,7 +130,7 @@ def _outcome(returncode: int, directory: Path) -> Computed | Failed:
         hint = " (out of memory?)" if name == "SIGKILL" else ""
         return Failed(LabelStatus.CRASHED, f"killed by {name}{hint}")
     if returncode > 0:
-        return Failed(LabelStatus.CRASHED, last_words(directory) or f"exit status {returncode} without a message")
+        return _failed(LabelStatus.CRASHED, last_words(directory) or f"exit status {returncode} without a message")
     path = directory / RESULT_FILE
     try:
         result = json.loads(path.read_text())
@@ -144,7 +145,13 @@ def _outcome(returncode: int, directory: Path) -> Computed | Failed:
         raise InputError(result["cause"])
     if outcome == "environment":
         raise EnvironmentProblem(f"the attempt in {directory} lacks something here: {result['cause']}")
-    return Failed(LabelStatus(outcome), one_line(result["cause"]))
+    return _failed(LabelStatus(outcome), one_line(result["cause"]))
+
+
+def _failed(status: LabelStatus, cause: str) -> Failed:
+    if tells_full_disk(cause):
+        raise EnvironmentProblem(f"the attempt says nothing about the structure ({cause}); give free space")
+    return Failed(status, cause)
 
 
 def last_words(directory: Path) -> str:

@@ -6,7 +6,8 @@ import hashlib
 import json
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,11 @@ from typing import Any
 from al_workflows.dft.acceptance import Judged, geometry_gate, judge
 from al_workflows.dft.backend import Computed, Rung, ScfNotConverged, distribution_version, evaluate, one_line
 from al_workflows.dft.label_file import find_label, write_label
-from al_workflows.dft.losses import claim_attempt, close_attempt
+from al_workflows.dft.losses import claim_attempt, close_attempt, excuse
 from al_workflows.dft.process import Failed, attempt
 from al_workflows.dft.settings import backend_for, dft_hash, own_settings
+from al_workflows.errors import EnvironmentProblem
+from al_workflows.files import tells_full_disk
 from al_workflows.records import Label, LabelStatus, Request
 from al_workflows.spec import DftSpec, SinglePointSpec
 
@@ -74,12 +77,14 @@ def single_point(request: Request, dft: DftSpec, directory: Path) -> Label:
         place = claim_attempt(directory)
         start = time.monotonic()
         settings = own_settings(dft) | (tried[-1].changes if tried else {})
-        answer = attempt(dft.kind, settings, request.atoms, place, dft.timeout)
+        with _excused_by_full_disk(place):
+            answer = attempt(dft.kind, settings, request.atoms, place, dft.timeout)
         judged = _judged(answer, request, dft)
         # a code that computes an absurd force may have had a bad day; one that refuses the geometry will do so again
         absurd = isinstance(answer, Computed) and judged.status is not LabelStatus.OK
         elapsed = time.monotonic() - start
-        close_attempt(place, judged.status, judged.cause, elapsed, note=tried[-1].note if tried else "")
+        with _excused_by_full_disk(place):
+            close_attempt(place, judged.status, judged.cause, elapsed, note=tried[-1].note if tried else "")
         seconds += elapsed
         if judged.status is LabelStatus.SCF_NOT_CONVERGED and rungs:
             tried.append(rungs.pop(0))
@@ -91,6 +96,17 @@ def single_point(request: Request, dft: DftSpec, directory: Path) -> Label:
     label = _label(request, _noted(judged, tried), directory, seconds, attempts, backend.code(), settings_hash)
     write_label(label, dft, directory)
     return label
+
+
+@contextmanager
+def _excused_by_full_disk(place: Path) -> Iterator[None]:
+    """An attempt that a full disk ended is no lost one, however long the disk stays full."""
+    try:
+        yield
+    except EnvironmentProblem as problem:
+        if tells_full_disk(str(problem)):
+            excuse(place)
+        raise
 
 
 def single_point_in_process(

@@ -50,7 +50,8 @@ def recover(
     """Put right, once, what was lost: workers and jobs that are gone, locks left behind, half-made updates.
 
     A Firework is put back up to 5 times; then a single point becomes a `crashed` label, and any other step is left
-    FIZZLED. Errors of the run itself are left alone. Jobs that go on in SLURM are not touched.
+    FIZZLED. A full disk and a database that was away do not count. Errors of the run itself are left alone. Jobs that
+    go on in SLURM are not touched.
     Exit code 0: done, or nothing to do; 2: the database or SLURM does not answer.
     """
     import time
@@ -75,12 +76,16 @@ def recover(
     if dry_run:
         for repair in repairs:
             print(f"would repair  {repair.text}")
+        for waiting in reconciler.waiting:
+            print(f"waits  {waiting}")
         print(f"{len(repairs)} repairs; nothing was changed")
         return
     done += apply(repairs)
     for said in done:
         print(f"repaired  {said}")
-    print(f"{len(done)} repairs" if done else "nothing is lost")
+    for waiting in reconciler.waiting:
+        print(f"waits  {waiting}")
+    print(f"{len(done)} repairs" if done or reconciler.waiting else "nothing is lost")
 
 
 def supervise(

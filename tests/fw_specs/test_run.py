@@ -103,15 +103,39 @@ def test_dynamics_through_fireworks_give_the_numbers_of_the_loop_in_process(lpad
 
 @pytest.mark.workflow
 def test_rerunning_any_firework_of_a_finished_run_changes_nothing(lpad: LaunchPad, tmp_path: Path) -> None:
-    through_fireworks(lpad, run_spec(query=BATCH), slab(2.4, seed=0), tmp_path)
-    before = state(lpad)
-    steps = {fw["spec"]["al_step"]: fw["fw_id"] for fw in lpad.fireworks.find({"spec.al_cycle": 1})}
-    assert set(steps) == {"train", "simulate", "query", "dft", "check"}
-    for fw_id in steps.values():
-        lpad.rerun_fw(fw_id)
+    """Every single one, and with it all that follows from it."""
+    simulation = {"kind": "relaxation", "fmax": 0.1, "confirm_minimum": "never"}
+    result = through_fireworks(lpad, run_spec(query=BATCH, simulation=simulation), slab(1.2, seed=0), tmp_path)
+    assert result.verdict.kind is VerdictKind.CONVERGED
+    assert len(result.cycles) > 2
+    before, files = state(lpad), written(tmp_path / "work")
+    workflows = {wf["nodes"][0]: (wf["state"], sorted(wf["nodes"])) for wf in lpad.workflows.find()}
+    assert {one for one, _ in workflows.values()} == {"COMPLETED"}
+    fireworks = list(lpad.fireworks.find({}, {"fw_id": 1, "name": 1, "spec.al_step": 1}).sort("fw_id"))
+    assert len(fireworks) == 2 + sum(4 + cycle.dft_calls for cycle in result.cycles[1:])
+    assert {fw["spec"]["al_step"] for fw in fireworks} == {"train", "simulate", "query", "dft", "check"}
+    for fw in fireworks:
+        launches = lpad.launches.count_documents({"fw_id": fw["fw_id"]})
+        assert fw["fw_id"] in lpad.rerun_fw(fw["fw_id"])
         work(lpad, tmp_path)
-        assert state(lpad) == before
-    assert {fw["state"] for fw in lpad.fireworks.find({}, {"state": 1})} == {"COMPLETED"}
+        assert lpad.launches.count_documents({"fw_id": fw["fw_id"]}) == launches + 1, fw["name"]
+        assert state(lpad) == before, fw["name"]
+        assert lpad.fireworks.distinct("state") == ["COMPLETED"], fw["name"]
+        found = {wf["nodes"][0]: (wf["state"], sorted(wf["nodes"])) for wf in lpad.workflows.find()}
+        assert found == workflows, fw["name"]
+        assert written(tmp_path / "work") == files, fw["name"]
+    again = Store(lpad.db).result(result.run)
+    assert again is not None
+    assert again.summary() == result.summary()
+
+
+def written(directory: Path) -> dict[str, bytes]:
+    """The files of a run that a user reads: its result, and the label of every single point.
+
+    (Not `final.json`, of the same content as `final.extxyz`: ASE writes a random number into it.)
+    """
+    names = ("result.json", "final.extxyz", "labels.extxyz", "label.json")
+    return {str(path.relative_to(directory)): path.read_bytes() for name in names for path in directory.rglob(name)}
 
 
 @pytest.mark.workflow
