@@ -55,6 +55,8 @@ class AdsorbateSpec(Strict):
 
 
 def _named(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError("must be a name: YAML reads NO as false, so write 'NO' in quotation marks")
     return {"name": value} if isinstance(value, str) else value
 
 

@@ -15,7 +15,9 @@ from al_workflows.strict import Strict
 def _texts(value: Any) -> Any:
     """One value or several as texts: YAML reads 111 as a number."""
     values = value if isinstance(value, list | tuple) else [value]
-    return [str(one) if isinstance(one, int | float) and not isinstance(one, bool) else one for one in values]
+    if any(isinstance(one, bool) for one in values):
+        raise ValueError("must be texts: YAML reads NO as false, so write 'NO' in quotation marks")
+    return [str(one) if isinstance(one, int | float) else one for one in values]
 
 
 def _facets(value: Any) -> Any:

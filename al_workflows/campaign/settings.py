@@ -112,6 +112,9 @@ class Settings:
             data = {key: value for key, value in data.items() if key not in ("simulation", "query")}
             data["simulation"] = {"kind": "neb" if role is Role.PATH else "md"}
             data = merged(data, section.run if section is not None else {})
+        elif role is Role.MOLECULE and data.get("simulation", {}).get("kind", "relaxation") == "relaxation":
+            # they begin near their minima; to turn a molecule is a mode of no curvature, about which DFT would be asked
+            data["simulation"] = {"kind": "relaxation", "confirm_minimum": "never", **data.get("simulation", {})}
         elif "simulation" not in data:
             data["simulation"] = {"kind": "relaxation"}
         for n in chosen:
@@ -136,7 +139,7 @@ class Settings:
 
 def _family(role: Role) -> str:
     """Roles that begin from the same part of the file."""
-    return {Role.PATH: "paths", Role.DYNAMICS: "dynamics"}.get(role, "run")
+    return {Role.PATH: "paths", Role.DYNAMICS: "dynamics", Role.MOLECULE: "molecules"}.get(role, "run")
 
 
 def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
