@@ -29,14 +29,14 @@ def plan_text(plan: Plan) -> str:
         expected = expected_calls(plan)
         if expected is not None:
             lines.append(
-                f"  some {_range(*expected)} by what such runs took on other surfaces (medians of 6 to 18 a "
-                "relaxation, 7 "
-                "to 17 a path, 15 to 35 for dynamics, mostly on EMT: docs/benchmarks); what members share comes off"
+                f"  some {_range(*expected)} by what runs took elsewhere, mostly on EMT (3 to 18 a relaxation, 7 to 17 a "
+                "path, 11 to 35 for dynamics: docs/campaigns.md); what members share comes off"
             )
     equal = {what: number for what, number in plan.duplicates.items() if number}
     if equal:
         lines.append(
-            "  made once, as equal by symmetry: " + ", ".join(f"{number:,} {what}" for what, number in equal.items())
+            "  made once, as equal by symmetry: "
+            + ", ".join(_number(number, what[:-1]) for what, number in equal.items())
         )
     if plan.skipped:
         lines.append(f"  left out, as they cannot be made: {_number(len(plan.skipped), 'entry', 'entries')}")

@@ -18,8 +18,8 @@ from al_workflows.structures import min_distance_ratio, read_structure, structur
 BINDING = ("C", "N", "O", "H")
 #: atoms other than the binding one keep this share of covalent radii away from the slab
 CLEARANCE = 1.2
-#: adsorbates, and a slab's other side, that are nearer than this share of covalent radii touch
-TOUCHING = 1.2
+#: atoms of two adsorbates that are nearer than this share of covalent radii, or than this in Å, touch
+TOUCHING, LEAST_APART = 1.2, 1.7
 #: in a skewed cell the nearest image is among these around the one of smallest coordinates, [9, 1, 3]
 _STEPS = np.array([[[i, j, 0]] for i in (-1, 0, 1) for j in (-1, 0, 1)], dtype=float)
 #: an adsorbate ends so far below the cell's upper end
@@ -129,10 +129,11 @@ def refuse_too_large(adsorbate: Adsorbate, slab: Atoms) -> None:
 def touching(adsorbate: Adsorbate, slab: Atoms, shifts: FloatArray) -> float | None:
     """The smallest distance to itself displaced by ``shifts`` [K, 3] or their images in the plane, if these touch.
 
-    A shift by nothing is left out. They touch below :data:`TOUCHING` times the covalent radii of two atoms.
+    A shift by nothing is left out. They touch below :data:`TOUCHING` times the covalent radii of two atoms, and below
+    :data:`LEAST_APART`.
     """
     positions, radii = adsorbate.atoms.positions, covalent_radii[adsorbate.atoms.numbers]
-    limit = TOUCHING * (radii[:, None] + radii)  # [n, n]
+    limit = np.maximum(TOUCHING * (radii[:, None] + radii), LEAST_APART)  # [n, n], Å
     span = 2 * float(np.linalg.norm(positions, axis=1).max()) + float(limit.max())
     reach = [int(np.ceil(span * np.linalg.norm(vector))) + 1 for vector in slab.cell.reciprocal().array[:2]]
     steps = [(i, j, 0) for i in range(-reach[0], reach[0] + 1) for j in range(-reach[1], reach[1] + 1)]

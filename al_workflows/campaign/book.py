@@ -14,7 +14,7 @@ from al_workflows.campaign.checks import Checks
 from al_workflows.campaign.file import Campaign
 from al_workflows.campaign.member import Member, Role
 from al_workflows.campaign.plan import Plan, Skipped
-from al_workflows.campaign.settings import FileError, Settings, differing
+from al_workflows.campaign.settings import FileError, Settings, differing, grid_of
 from al_workflows.dft.spec import DftSpec
 from al_workflows.errors import InputError
 
@@ -109,7 +109,7 @@ class Book:
                 self.skip(key, "no member is compared with it")
         skipped = tuple(Skipped(key, why) for key, why in self._skipped.items())
         members = tuple(self.members.values())
-        remarks += self._mixed_dft()
+        remarks += self._mixed_dft() + self._many_k_points()
         return Plan(self.campaign.spec.name, members, skipped, dict(self.duplicates), tuple(remarks))
 
     def _refuse_other_dft(self, dft: DftSpec, reference: Member) -> None:
@@ -125,6 +125,17 @@ class Book:
                 "select "
                 "both"
             )
+
+    def _many_k_points(self) -> list[str]:
+        """A remark if gas-phase species are computed at more k-points than a box needs."""
+        for member in self.members.values():
+            grid = grid_of(member.spec.dft) if member.role is Role.MOLECULE else None
+            if grid is not None and max(grid) > 1:
+                return [
+                    f"{member.key} is computed with {' × '.join(map(str, grid))} k-points but one is enough for a box: "
+                    "override `dft` where {role: molecule}; k-points may differ in what is compared with them"
+                ]
+        return []
 
     def _mixed_dft(self) -> list[str]:
         """A remark if members' DFT settings differ in more than k-points."""

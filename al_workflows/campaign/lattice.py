@@ -20,7 +20,7 @@ from al_workflows.records import Label
 from al_workflows.structures import structure_key
 
 #: rounds of volumes, each around the lowest of the one before, until that is inside
-ROUNDS = 4
+ROUNDS = 8
 
 
 def fit_lattice(

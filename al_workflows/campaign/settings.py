@@ -193,6 +193,16 @@ def differing(one: DftSpec, other: DftSpec, sampling: bool) -> str | None:
     return None
 
 
+def grid_of(dft: DftSpec) -> tuple[int, ...] | None:
+    """The k-points along each axis, where the settings say just that."""
+    flat = _flat(own_settings(dft))
+    for name in ("kpts", "parameters.kpts", "parameters.kpts.size", "arguments.kpts", "arguments.kpts.size"):
+        value = flat.get(name)
+        if isinstance(value, list | tuple) and len(value) == 3 and all(isinstance(one, int) for one in value):
+            return tuple(value)
+    return None
+
+
 def _flat(data: Mapping[str, Any], before: str = "") -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for key, value in data.items():
