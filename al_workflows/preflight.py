@@ -58,11 +58,9 @@ def prepare(path: Path) -> PreparedRun:
 
 def prepare_structure(spec: RunSpec, start: Atoms, final: Atoms | None = None) -> PreparedRun:
     """As :func:`prepare`, for a specification and structures that are already there; ``final`` is where a path ends."""
-    prior = each_morse(spec.potential.prior, with_parameters_of_file)
-    potential = spec.potential.model_copy(update={"prior": prior})
-    spec = spec.model_copy(update={"potential": potential, "dft": resolved(spec.dft)})
+    spec = completed(spec)
     elements = sorted(set(start.get_chemical_symbols()))
-    remarks = check_prior(start, prior)
+    remarks = check_prior(start, spec.potential.prior)
     check_available(spec.dft, elements)
     _refuse_lost_constraints(start, str(spec.structure))
     if spec.confirm_minimum == "always":
@@ -78,6 +76,19 @@ def prepare_structure(spec: RunSpec, start: Atoms, final: Atoms | None = None) -
         final = match_ends(start, final, spec.simulation, name)
         remarks += tuple(remark for remark in [either_way(start, final)] if remark is not None)
     return PreparedRun(run_id(spec, start, final), spec, start, remarks, final)
+
+
+def completed(spec: RunSpec) -> RunSpec:
+    """``spec`` with what it leaves to files and to the environment filled in: it then means the same everywhere.
+
+    Raises
+    ------
+    InputError
+        A file of Morse parameters cannot be used.
+    """
+    prior = each_morse(spec.potential.prior, with_parameters_of_file)
+    potential = spec.potential.model_copy(update={"prior": prior})
+    return spec.model_copy(update={"potential": potential, "dft": resolved(spec.dft)})
 
 
 def fixed_atoms(atoms: Atoms) -> int:

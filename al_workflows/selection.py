@@ -11,8 +11,10 @@ from al_workflows.queries import Choice
 from al_workflows.records import Label, LabelStatus, Pool, Rejection, Request, Selection
 from al_workflows.structures import describe_closest, min_distance_ratio
 
-#: Å: a frame whose atoms are all closer than this to a label's tells DFT nothing new
+#: Å: images of paths that are nearer than this are one; so near to a label that failed DFT would fail as well
 DUPLICATE = 1e-3
+#: Å: so near to an accepted label DFT tells nothing new (a bond as stiff as that of H2 has forces of 0.01 eV/Å there)
+LABELLED = 1e-4
 #: Å: frames of one batch differ by more than this, or all but one of them would be wasted
 APART = 0.05
 #: Å: DFT is not asked again this close to a structure on which it cannot succeed
@@ -79,7 +81,7 @@ def _objection(atoms: Atoms, known: Sequence[Atoms], failed: Sequence[Label], mi
     closest = min_distance_ratio(atoms)
     if closest.ratio < min_distance:
         return f"{describe_closest(atoms, closest)} limit {min_distance:g}"
-    if nearest(atoms, known)[1] < DUPLICATE:
+    if nearest(atoms, known)[1] < LABELLED:
         return "already labelled"
     for label in failed:
         radius = EXCLUSION if _is_hopeless(label, failed, known) else DUPLICATE

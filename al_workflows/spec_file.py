@@ -99,19 +99,27 @@ def load_spec(path: Path) -> RunSpec:
     """
     data = read_yaml(path)
     if data.get("name") is None:
-        # a file may be called anything; a run's name is part of directories and of FireWorks' names
-        data["name"] = re.sub(r"[^A-Za-z0-9_.-]+", "-", path.stem).strip("-._")[:80] or "run"
-    spec = parse_spec(data, source=str(path))
-    prior = prior_beside(spec.potential.prior, path.parent)
+        data["name"] = name_of(path) or "run"
+    spec = settings_beside(parse_spec(data, source=str(path)), path.parent)
     final = spec.final_structure
     return spec.model_copy(
         update={
             "structure": (path.parent / spec.structure).resolve(),
             "final_structure": None if final is None else (path.parent / final).resolve(),
-            "potential": spec.potential.model_copy(update={"prior": prior}),
-            "dft": beside(spec.dft, path.parent),
         }
     )
+
+
+def name_of(path: Path, longest: int = 80) -> str:
+    """What a run or campaign of the file ``path`` is called: a part of directories and of FireWorks' names."""
+    return re.sub(r"[^A-Za-z0-9_.-]+", "-", path.stem).strip("-._")[:longest]
+
+
+def settings_beside(spec: RunSpec, directory: Path) -> RunSpec:
+    """``spec`` with the relative paths of its potential and DFT taken from ``directory``."""
+    prior = prior_beside(spec.potential.prior, directory)
+    potential = spec.potential.model_copy(update={"prior": prior})
+    return spec.model_copy(update={"potential": potential, "dft": beside(spec.dft, directory)})
 
 
 def parse_spec(data: dict[str, Any], source: str = "run") -> RunSpec:

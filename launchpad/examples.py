@@ -16,8 +16,13 @@ def example_names() -> list[str]:
     return sorted(Path(entry.name).stem for entry in _files().iterdir() if entry.name.endswith(".yaml"))
 
 
+def run_examples() -> list[str]:
+    """Names of the examples that are a run's file; the others are a campaign's."""
+    return [name for name in example_names() if "structure" in yaml.safe_load(_text(name))]
+
+
 def copy_example(name: str, directory: Path) -> Path:
-    """Copy the example's run file and its structures into ``directory``; the path of the run file.
+    """Copy the example's file and its structures into ``directory``; the path of the file.
 
     Raises
     ------
@@ -28,7 +33,7 @@ def copy_example(name: str, directory: Path) -> Path:
     """
     if name not in example_names():
         raise InputError(f"example {name!r} does not exist; there are: {', '.join(example_names())}")
-    text = (_files() / f"{name}.yaml").read_text()
+    text = _text(name)
     content = yaml.safe_load(text)
     structures = [str(content[key]) for key in ("structure", "final_structure") if key in content]
     copies = {f"{name}.yaml": text} | {file: (_files() / file).read_text() for file in structures}
@@ -39,6 +44,10 @@ def copy_example(name: str, directory: Path) -> Path:
     for file, text in copies.items():
         write_atomically(directory / file, text)
     return directory / f"{name}.yaml"
+
+
+def _text(name: str) -> str:
+    return (_files() / f"{name}.yaml").read_text()
 
 
 def _files() -> resources.abc.Traversable:

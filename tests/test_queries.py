@@ -13,7 +13,7 @@ from al_workflows.geometry import nearest
 from al_workflows.queries import Query
 from al_workflows.records import Label, LabelStatus, Pool, Selection
 from al_workflows.registry import query_of
-from al_workflows.selection import DUPLICATE, EXCLUSION, admit
+from al_workflows.selection import EXCLUSION, LABELLED, admit
 from tests.builders import label, pool, run_spec, slab
 
 FRAMES = [slab(2.4 - 0.1 * index) for index in range(8)]
@@ -115,7 +115,7 @@ def test_a_pool_of_known_frames_gives_no_request() -> None:
 
 def test_frames_of_one_batch_differ() -> None:
     near = slab(2.0)
-    near.positions[-1, 0] += DUPLICATE / 2
+    near.positions[-1, 0] += LABELLED / 2
     selection = asked(pool([FRAMES[0], slab(2.0), near]), [label(FRAMES[0])], batch=2)
     assert [request.pool_index for request in selection.requests] == [2]
 

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from al_workflows.schema import run_schema
-from launchpad.examples import copy_example, example_names
+from launchpad.examples import copy_example, run_examples
 from tests.launchpad.test_bad_input import BAD_VALUES
 
 MINIMAL: dict[str, Any] = {"structure": "a.xyz", "simulation": {"kind": "relaxation"}, "dft": {"kind": "emt"}}
@@ -24,7 +24,7 @@ def validator() -> Any:
     return jsonschema.Draft202012Validator(schema)
 
 
-@pytest.mark.parametrize("name", example_names())
+@pytest.mark.parametrize("name", run_examples())
 def test_every_example_is_valid(name: str, validator: Any, tmp_path: Path) -> None:
     validator.validate(yaml.safe_load(copy_example(name, tmp_path).read_text()))
 

@@ -11,7 +11,22 @@ from typing import Annotated
 
 import typer
 
-from launchpad.cli import benchmark, control, db, demo, doctor, files, init, keep, look, morse, reference, runs, worker
+from launchpad.cli import (
+    benchmark,
+    campaign,
+    control,
+    db,
+    demo,
+    doctor,
+    files,
+    init,
+    keep,
+    look,
+    morse,
+    reference,
+    runs,
+    worker,
+)
 from launchpad.cli.errors import CommandGroup, with_one_line_errors
 
 
@@ -71,6 +86,7 @@ app.command(
 app.command(epilog=_examples("alflow schema > alflow.schema.json"))(files.schema)
 app.command(epilog=_examples("alflow doctor", "alflow doctor --directory /scratch/me/runs"))(doctor.doctor)
 app.add_typer(benchmark.app, name="benchmark")
+app.add_typer(campaign.app, name="campaign")
 app.add_typer(db.app, name="db")
 app.add_typer(worker.app, name="worker")
 

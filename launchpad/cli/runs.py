@@ -21,14 +21,14 @@ NOT_CONVERGED = 1
 
 
 def example(
-    name: Annotated[str, typer.Argument(help="relax, neb, md, batch, gpaw or espresso.", show_default=False)],
+    name: Annotated[str, typer.Argument(help="relax, neb, md, batch, gpaw, espresso or campaign.", show_default=False)],
     directory: Annotated[Path, typer.Argument(help="Where to put the files.")] = Path(),
 ) -> None:
-    """Write a commented run file and its structures, ready to run."""
-    from launchpad.examples import copy_example
+    """Write a commented run file and its structures, ready to run; or a campaign's file."""
+    from launchpad.examples import copy_example, run_examples
 
     path = copy_example(name, directory)
-    print(f"{path} is ready: alflow run {path}")
+    print(f"{path} is ready: alflow {'run' if name in run_examples() else 'campaign plan'} {path}")
 
 
 def validate(spec: SpecArgument) -> None:

@@ -18,7 +18,7 @@ from fw_specs.store import Store
 from fw_specs.submit import submit
 from launchpad import runs
 from launchpad import workers as workers_module
-from launchpad.examples import example_names
+from launchpad.examples import run_examples
 from launchpad.runs import work_off
 from launchpad.settings import resolve
 from tests.builders import slab
@@ -124,8 +124,8 @@ def test_examples_are_valid(tmp_path: Path) -> None:
     from al_workflows.structures import read_structure
     from launchpad.examples import copy_example
 
-    assert {"relax", "neb", "md", "batch", "gpaw", "espresso"} <= set(example_names())
-    for name in example_names():
+    assert {"relax", "neb", "md", "batch", "gpaw", "espresso"} <= set(run_examples())
+    for name in run_examples():
         spec = load_spec(copy_example(name, tmp_path))
         assert read_structure(spec.structure).constraints
 

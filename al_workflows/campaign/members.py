@@ -1,0 +1,78 @@
+"""From a campaign's specification to its members: bulks, facets, terminations, sites, adsorbates, in this order."""
+
+from __future__ import annotations
+
+from al_workflows.campaign.book import Book
+from al_workflows.campaign.bulk_spec import BulkSpec
+from al_workflows.campaign.bulks import Fetch, bulk_atoms
+from al_workflows.campaign.crystal import Crystal, crystal
+from al_workflows.campaign.facet import facet_name
+from al_workflows.campaign.file import Campaign
+from al_workflows.campaign.lattice_file import Lattices
+from al_workflows.campaign.plan import Plan
+from al_workflows.campaign.slabs import Cut, Cuts, build_slab, miller_indices
+from al_workflows.campaign.surfaces import Surfaces
+from al_workflows.errors import InputError
+from al_workflows.structures import OVERLAP, describe_closest, min_distance_ratio
+
+
+def plan_campaign(campaign: Campaign, fetch: Fetch) -> Plan:
+    """All members of a campaign, and what cannot be made.
+
+    Parameters
+    ----------
+    campaign
+        What to make.
+    fetch
+        Gives crystals of the Materials Project (:mod:`al_workflows.campaign.materials_project`).
+
+    Raises
+    ------
+    InputError
+        The settings of a run break a rule. An entry that cannot be made is no error: it is in the plan, with its why.
+    """
+    book = Book(campaign)
+    surfaces, lattices = Surfaces(book), Lattices(campaign)
+    for bulk in campaign.spec.bulks:
+        with book.entry(bulk.key):
+            atoms = bulk_atoms(bulk, campaign.directory, fetch)
+            _bulk(bulk, crystal(lattices.applied(bulk, atoms), bulk.conventional), book, surfaces)
+    return book.plan()
+
+
+def _bulk(bulk: BulkSpec, found: Crystal, book: Book, surfaces: Surfaces) -> None:
+    spec = book.campaign.spec
+    closest = min_distance_ratio(found.primitive)
+    if closest.ratio < OVERLAP:
+        raise InputError(f"bulk {bulk.key}: {describe_closest(found.primitive, closest)} which overlap; correct it")
+    cuts = Cuts(found)
+    for given in bulk.miller or spec.slabs.miller:
+        name = f"{bulk.key}-{facet_name(given)}"
+        with book.entry(name):
+            _facet(bulk, found, cuts, miller_indices(given, found), book, surfaces)
+
+
+def _facet(
+    bulk: BulkSpec, found: Crystal, cuts: Cuts, miller: tuple[int, int, int], book: Book, surfaces: Surfaces
+) -> None:
+    name, wanted = f"{bulk.key}-{facet_name(miller)}", book.campaign.spec.slabs.terminations
+    before = cuts.equal
+    different = cuts.along(miller)
+    book.duplicates["terminations" if different else "facets"] += cuts.equal - before if different else 1
+    if not different:
+        return  # another facet of the file is the same
+    for cut in different:
+        if wanted == "all" or cut.termination in wanted:
+            with book.entry(f"{name}-t{cut.termination}"):
+                _slab(bulk, found, cut, book, surfaces)
+    known = {cut.termination for cut in different}
+    for number in () if wanted == "all" else wanted:
+        if number not in known:
+            why = f"there is no such termination but {', '.join(map(str, sorted(known)))}; correct `slabs.terminations`"
+            book.skip(f"{name}-t{number}", why)
+
+
+def _slab(bulk: BulkSpec, found: Crystal, cut: Cut, book: Book, surfaces: Surfaces) -> None:
+    slab = build_slab(found, cut, book.campaign.spec.slabs, bulk.magmoms)
+    tags = {"bulk": bulk.key, "miller": facet_name(cut.miller), "termination": str(cut.termination)}
+    surfaces.add(f"{bulk.key}-{facet_name(cut.miller)}-t{cut.termination}", slab, tags)
