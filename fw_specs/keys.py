@@ -6,6 +6,8 @@ from __future__ import annotations
 RUN = "al_run"
 CYCLE = "al_cycle"
 STEP = "al_step"
+#: the campaign that made a Firework's run, and FireWorks' own key of what is taken first
+CAMPAIGN, PRIORITY = "al_campaign", "_priority"
 #: key of a workflow's metadata: the first cycle that it holds
 FIRST_CYCLE = "al_first_cycle"
 
@@ -29,6 +31,8 @@ RUNS, CYCLES, LABELS, MODELS, POOLS = "al_runs", "al_cycles", "al_labels", "al_m
 POINTS = "al_points"
 #: lost launches, and leases on work that one process does at a time
 LOSSES, LEASES = "al_losses", "al_leases"
+#: campaigns, their members, and what the members' runs will be made of
+CAMPAIGNS, MEMBERS, INPUTS = "al_campaigns", "al_members", "al_inputs"
 #: GridFS bucket of weights and pools
 BLOBS = "al_blobs"
 
