@@ -8,6 +8,7 @@ looking at a campaign reads no structures.
 from __future__ import annotations
 
 import datetime
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -98,6 +99,10 @@ class CampaignStore:
             trouble=found.get("trouble", ""),
             skipped=found.get("skipped", ()),
         )
+
+    def keep_busy(self, name: str, workers: int) -> None:
+        """Have so many runs under way wherever there are so many to do."""
+        self.campaigns.update_one({"_id": name}, {"$set": {"limits.at_least": workers}})
 
     def names(self) -> list[str]:
         """The campaigns, the oldest first."""
@@ -202,6 +207,20 @@ class CampaignStore:
                 best[one["kind"]] = min(one["energy"], best.get(one["kind"], one["energy"]))
         return [_entry(one, best) for one in found]
 
+    def first(self, name: str, states: Sequence[MemberState], number: int) -> list[Document]:
+        """The first ``number`` entries in one of ``states``, without what their runs' results hold."""
+        where = {"campaign": name, "state": {"$in": [*states]}}
+        return list(self._members.find(where, {"result": 0}).sort("order", ASCENDING).limit(number))
+
+    def states(self, name: str) -> dict[str, int]:
+        """Number of members by state."""
+        stages: list[Document] = [{"$match": {"campaign": name}}, {"$group": {"_id": "$state", "n": {"$sum": 1}}}]
+        return {one["_id"]: one["n"] for one in self._members.aggregate(stages)}
+
+    def is_held(self, run: str) -> bool:
+        """Whether the run is paused or cancelled."""
+        return self._db[RUNS].find_one({"_id": run, "held": {"$ne": None}}, {"_id": 1}) is not None
+
     def has_open(self, name: str) -> bool:
         """Whether a member waits or is held, so that the end of a run may be another's turn."""
         where = {"campaign": name, "state": {"$in": [MemberState.WAITING, MemberState.HELD]}}
@@ -211,6 +230,11 @@ class CampaignStore:
         """Say what a member does now."""
         found = {"state": state.value, "reason": reason, **values}
         self._members.update_one({"_id": member_id(name, key)}, {"$set": found})
+
+    def set_states(self, name: str, where: Mapping[str, Any], state: MemberState, reason: str = "") -> int:
+        """Say of all members that fit ``where`` what they do now; their number."""
+        found = {"state": state.value, "reason": reason}
+        return int(self._members.update_many({**_current(name), **where}, {"$set": found}).modified_count)
 
     def put_progress(self, run: str, progress: Mapping[str, Any]) -> None:
         """Store where the run stands, with its members that have not ended."""
@@ -256,9 +280,19 @@ class CampaignStore:
 
 
 def selection(where: Mapping[str, str]) -> Document:
-    """A query of members from what a user writes: ``key``, ``role`` and ``state``, and any tag by its name."""
-    own = {"key": "key", "role": "role", "state": "state", "run": "run"}
-    return {own.get(name, f"tags.{name}"): value for name, value in where.items()}
+    """A query of members from what a user writes: ``key``, ``role``, ``state``, ``run``, and any tag by its name.
+
+    In the values ``*`` and ``?`` stand for any letters.
+    """
+    own = ("key", "role", "state", "run")
+    return {name if name in own else f"tags.{name}": _like(value) for name, value in where.items()}
+
+
+def _like(value: str) -> Any:
+    if not set("*?") & set(value):
+        return value
+    pattern = re.escape(value).replace(re.escape("*"), ".*").replace(re.escape("?"), ".")
+    return {"$regex": f"^{pattern}$"}
 
 
 def _current(name: str) -> Document:

@@ -20,6 +20,7 @@ from al_workflows.records import atoms_to_dict
 from al_workflows.results import run_digest
 from fw_specs import hold
 from fw_specs.campaign_store import CampaignStore, Document, member_id
+from fw_specs.campaign_turns import alone
 from fw_specs.keys import LABELS
 from fw_specs.store import Store
 
@@ -66,9 +67,14 @@ def submit_members(
     _refuse(name, members)
     Store(launchpad.db).ensure_indexes()
     store = CampaignStore(launchpad.db)
-    known = store.known(name)
-    _refuse_unknown_references(name, members, known.keys())
+    _refuse_unknown_references(name, members, store.known(name))
     store.put_campaign(name, directory, limits, skipped)
+    with alone(launchpad, name):
+        return _store_members(launchpad, store, name, members)
+
+
+def _store_members(launchpad: LaunchPad, store: CampaignStore, name: str, members: Sequence[Member]) -> Submitted:
+    known = store.known(name)
     places = Counter(entry["group"] for entry in known.values())
     order = max((entry["order"] for entry in known.values()), default=-1) + 1
     inputs: list[Document] = []
@@ -171,7 +177,7 @@ def _document(name: str, member: Member, source: Document, version: int, order: 
         "kind": kind,
         "role": member.role.value,
         "tags": dict(member.tags),
-        "references": dict(member.references),
+        "references": [[key, number] for key, number in member.references.items()],  # keys may hold dots
         "priority": member.priority,
         "target": member.spec.target_fmax,
         **_unbegun(),

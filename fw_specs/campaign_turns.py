@@ -11,15 +11,17 @@ import logging
 import os
 import secrets
 import socket
+import time
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from fireworks import LaunchPad
 
 from al_workflows.campaign.schedule import Turn, decide
 from al_workflows.campaign.states import MemberState
-from al_workflows.errors import InputError
+from al_workflows.errors import EnvironmentProblem, InputError
 from al_workflows.records import Cycle, VerdictKind, atoms_from_dict
 from al_workflows.results import RunResult
 from al_workflows.spec_file import parse_spec
@@ -72,7 +74,7 @@ def look_after(launchpad: LaunchPad, name: str, owner: str | None = None) -> lis
         Names who looks: the same one takes up at once what it was at when it was killed. By default this process.
     """
     store, done = CampaignStore(launchpad.db), list[str]()
-    owner = owner or f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+    owner = owner or _owner()
     store.ask(name)
     while True:
         asked, answered = store.asked(name)
@@ -83,6 +85,31 @@ def look_after(launchpad: LaunchPad, name: str, owner: str | None = None) -> lis
                 done += _look(launchpad, store, name, asked)
         finally:
             lease.give_back(store.campaigns, name, owner)
+
+
+@contextmanager
+def alone(launchpad: LaunchPad, name: str, patience: float = 2 * LEASE) -> Iterator[None]:
+    """Keep others from looking after the campaign while the block changes its members.
+
+    Raises
+    ------
+    EnvironmentProblem
+        Somebody looks after it for longer than ``patience`` (s).
+    """
+    store, owner, end = CampaignStore(launchpad.db), _owner(), time.monotonic() + patience
+    while not lease.take(store.campaigns, name, owner, LEASE):
+        if time.monotonic() > end:
+            raise EnvironmentProblem(f"campaign {name} is looked after by another process all the time; try again")
+        time.sleep(0.1)
+    try:
+        with lease.renewed(store.campaigns, name, owner, LEASE):
+            yield
+    finally:
+        lease.give_back(store.campaigns, name, owner)
+
+
+def _owner() -> str:
+    return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
 
 
 # --- what a check tells -----------------------------------------------------------------------------------------------

@@ -101,7 +101,7 @@ def decide(entries: Sequence[Entry], limits: Limits, spent: int = 0, usual: floa
         why = {entry.key: BUDGET for entry in waiting}
     else:
         room = _Room(slots - len(release), left - need, usual, idle=not going)
-        begin, why = _begun(waiting, going, room, limits.at_least)
+        begin, why = _begun(waiting, going, room, limits)
         need += usual * len(begin)
     look_again = None if limits.dft_calls is None else max(spent + 1, math.floor(limits.dft_calls - need))
     return Turn(tuple(begin), hold, tuple(e.key for e in release), why, look_again)
@@ -160,13 +160,13 @@ class _Room:
 
 
 def _begun(
-    waiting: Sequence[Entry], going: Sequence[Entry], room: _Room, at_least: int
+    waiting: Sequence[Entry], going: Sequence[Entry], room: _Room, limits: Limits
 ) -> tuple[list[str], dict[str, str]]:
     """Who begins, in order, and why the others wait."""
     first = _first_waves([*waiting, *going])
     free, taught = list[Entry](), list[Entry]()
     for entry in waiting:
-        (taught if entry.wave > first[entry.group] else free).append(entry)
+        (taught if limits.waves and entry.wave > first[entry.group] else free).append(entry)
     begin: list[str] = []
     why: dict[str, str] = {}
     running = Counter(entry.group for entry in going)
@@ -177,7 +177,7 @@ def _begun(
         else:
             why[entry.key] = reason
     for entry in sorted(taught, key=lambda entry: (entry.wave, -entry.priority, entry.order)):
-        idle = not why and len(begin) + len(going) < at_least
+        idle = not why and len(begin) + len(going) < limits.at_least
         reason = room.why_not() if idle else TEACHER
         if reason is None:
             begin.append(entry.key)

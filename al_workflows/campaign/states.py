@@ -46,12 +46,13 @@ class Limits:
 
     ``dft_calls`` is what it may spend in all: structures for which the code was started, failures included (None: no
     limit). ``at_once`` runs are under way at most (None: no limit). ``at_least`` runs are under way wherever there are
-    so many to do, if need be before those that would teach them.
+    so many to do, if need be before those that would teach them; without ``waves`` nobody waits for a teacher.
     """
 
     dft_calls: int | None = None
-    at_once: int | None = 100
+    at_once: int | None = 20
     at_least: int = 1
+    waves: bool = True
 
     def __post_init__(self) -> None:
         """Refuse what allows nothing."""

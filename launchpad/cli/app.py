@@ -11,7 +11,23 @@ from typing import Annotated
 
 import typer
 
-from launchpad.cli import benchmark, control, db, demo, doctor, files, init, keep, look, morse, reference, runs, worker
+from launchpad.cli import (
+    benchmark,
+    campaign,
+    campaign_runs,
+    control,
+    db,
+    demo,
+    doctor,
+    files,
+    init,
+    keep,
+    look,
+    morse,
+    reference,
+    runs,
+    worker,
+)
 from launchpad.cli.errors import CommandGroup, with_one_line_errors
 
 
@@ -71,6 +87,8 @@ app.command(
 app.command(epilog=_examples("alflow schema > alflow.schema.json"))(files.schema)
 app.command(epilog=_examples("alflow doctor", "alflow doctor --directory /scratch/me/runs"))(doctor.doctor)
 app.add_typer(benchmark.app, name="benchmark")
+campaign_runs.add_to(campaign.app)
+app.add_typer(campaign.app, name="campaign")
 app.add_typer(db.app, name="db")
 app.add_typer(worker.app, name="worker")
 

@@ -66,6 +66,10 @@ def test_idle_workers_are_worth_more_than_teachers() -> None:
     assert decide(group("a", 8), Limits(at_once=None, at_least=3)).begin == ("a0", "a1", "a2")
 
 
+def test_without_waves_nobody_waits_for_a_teacher() -> None:
+    assert decide(group("a", 4), replace(ALL, waves=False)).begin == ("a0", "a1", "a2", "a3")
+
+
 def test_a_budget_that_is_enough_changes_nothing() -> None:
     members = group("a", 5) + group("b", 5, first=5) + [entry("c10", UNDER_WAY, "c", calls=3)]
     enough = replace(ALL, dft_calls=1000)
