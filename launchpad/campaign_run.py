@@ -15,7 +15,7 @@ from al_workflows.errors import AlWorkflowsError, EnvironmentProblem
 from fw_specs.campaign_store import CampaignStore
 from fw_specs.campaign_turns import look_after
 from fw_specs.keys import CAMPAIGN, RUN
-from launchpad.campaigns import CampaignStatus, read_status
+from launchpad.campaign_status import CampaignStatus, read_status
 from launchpad.runs import MAX_DEAD, MOVING
 from launchpad.settings import Source
 from launchpad.workers import crew_of, mend, mend_workflow, replace_dead

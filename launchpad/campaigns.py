@@ -1,10 +1,8 @@
-"""Campaigns as the command line deals with them: submit, look at, collect results and labels."""
+"""Campaigns as the command line deals with them: submit, collect results and labels."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,42 +16,12 @@ from al_workflows.claim import writable_directory
 from al_workflows.errors import InputError
 from al_workflows.spec import ResourcesSpec
 from fw_specs import campaign_turns
-from fw_specs.campaign_store import CampaignStore, Document, StoredCampaign, selection
+from fw_specs.campaign_store import CampaignStore, selection
 from fw_specs.campaign_submit import Submitted, submit_members
 from fw_specs.store import Store
 from launchpad.campaign_file import PlannedCampaign
 from launchpad.queue_keys import check_resources
 from launchpad.status import fizzled_cause
-
-#: members that the status names one by one, of each kind
-SHOWN = 20
-
-
-@dataclass(frozen=True)
-class CampaignStatus:
-    """Where a campaign stands.
-
-    ``states`` counts its members; ``calls`` are their DFT calls and ``seconds`` their steps', summed. ``under_way`` and
-    ``parked`` are the first members of these, with their documents' fields.
-    """
-
-    campaign: StoredCampaign
-    states: Mapping[str, int]
-    roles: Mapping[str, Mapping[str, int]]
-    calls: int
-    seconds: float
-    failed: int
-    under_way: Sequence[Document]
-    parked: Sequence[Document]
-
-    @property
-    def members(self) -> int:
-        """How many there are."""
-        return sum(self.states.values())
-
-    def number(self, *states: MemberState) -> int:
-        """How many are in one of ``states``."""
-        return sum(self.states.get(state.value, 0) for state in states)
 
 
 def submit_campaign(
@@ -84,33 +52,6 @@ def submit_campaign(
     directory = directory if there else writable_directory(directory)
     done = submit_members(launchpad, plan.name, plan.members, directory, limits, plan.skipped)
     return done, campaign_turns.look_after(launchpad, plan.name)
-
-
-def read_status(launchpad: LaunchPad, name: str) -> CampaignStatus:
-    """Where the campaign stands, by one count of its members whatever their number.
-
-    Raises
-    ------
-    InputError
-        There is no such campaign.
-    """
-    store = CampaignStore(launchpad.db)
-    campaign, counts = store.campaign(name), store.counts(name)
-    states: Counter[str] = Counter()
-    roles: dict[str, Counter[str]] = {}
-    for one in counts:
-        states[one["_id"]["state"]] += one["members"]
-        roles.setdefault(one["_id"]["role"], Counter())[one["_id"]["state"]] += one["members"]
-    return CampaignStatus(
-        campaign=campaign,
-        states=states,
-        roles=roles,
-        calls=sum(one["calls"] for one in counts),
-        seconds=sum(one["seconds"] for one in counts),
-        failed=sum(one["failures"] for one in counts),
-        under_way=store.first(name, [MemberState.UNDER_WAY, MemberState.HELD, MemberState.PAUSED], SHOWN),
-        parked=store.first(name, [state for state in MemberState if state.parked], SHOWN),
-    )
 
 
 def read_results(launchpad: LaunchPad, name: str) -> CampaignResults:

@@ -13,7 +13,7 @@ from launchpad.cli.keep import slurm_queue
 from launchpad.cli.options import LaunchpadOption
 
 if TYPE_CHECKING:
-    from launchpad.campaigns import CampaignStatus
+    from launchpad.campaign_status import CampaignStatus
 
 #: the exit code of a campaign whose members did not all converge
 NOT_CONVERGED = 1
@@ -119,7 +119,7 @@ def status(
 ) -> None:
     """Say where a campaign stands: members by state, what it cost, what is under way, what is parked, and why."""
     from fw_specs.campaign_store import CampaignStore
-    from launchpad.campaigns import read_status
+    from launchpad.campaign_status import read_status
     from launchpad.settings import connect, resolve
 
     launchpad = connect(resolve(launchpad_file), read_only=True)
