@@ -65,17 +65,19 @@ def provenance(run: str, label: Label) -> dict[str, Any]:
     return content if request.uncertainty is None else {**content, "uncertainty": request.uncertainty}
 
 
+def image(run: str, label: Label) -> Atoms:
+    """The structure of an accepted label with ``REF_energy``, ``REF_forces`` and where they come from."""
+    atoms = _bare(label)
+    # ASE writes backslashes as they are, and readers take them for the beginning of an escape
+    about = {key: _plain(value) for key, value in provenance(run, label).items()}
+    atoms.info = {"REF_energy": label.energy, **about}
+    atoms.arrays["REF_forces"] = label.forces
+    return atoms
+
+
 def _extxyz(run: str, labels: list[Label]) -> str:
-    images = []
-    for label in labels:
-        atoms = _bare(label)
-        # ASE writes backslashes as they are, and readers take them for the beginning of an escape
-        about = {key: _plain(value) for key, value in provenance(run, label).items()}
-        atoms.info = {"REF_energy": label.energy, **about}
-        atoms.arrays["REF_forces"] = label.forces
-        images.append(atoms)
     text = io.StringIO()
-    ase.io.write(text, images, format="extxyz")
+    ase.io.write(text, [image(run, label) for label in labels], format="extxyz")
     return text.getvalue()
 
 

@@ -7,7 +7,7 @@ train → simulate → query → check          every later cycle; query puts it
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -49,6 +49,12 @@ def hold(fireworks: Iterable[Firework], state: str | None) -> None:
     """Have new ``fireworks`` begin in ``state`` (PAUSED, DEFUSED) instead of running; nothing if it is None."""
     for firework in fireworks:
         firework.state = state or firework.state
+
+
+def mark(fireworks: Iterable[Firework], marks: Mapping[str, Any]) -> None:
+    """Have ``fireworks`` carry what their run's record says of them all."""
+    for firework in fireworks:
+        firework.spec.update(marks)
 
 
 def point_directory(directory: Path, request: Request) -> Path:

@@ -6,6 +6,8 @@ from __future__ import annotations
 RUN = "al_run"
 CYCLE = "al_cycle"
 STEP = "al_step"
+#: the campaign that made a Firework's run, and FireWorks' own key of what is taken first
+CAMPAIGN, PRIORITY = "al_campaign", "_priority"
 #: key of a workflow's metadata: the first cycle that it holds
 FIRST_CYCLE = "al_first_cycle"
 
@@ -31,6 +33,8 @@ POINTS = "al_points"
 LOSSES, LEASES = "al_losses", "al_leases"
 #: part of a run's document: what others find it by that want to learn from it
 LENDS = "lends"
+#: campaigns, their members, and what the members' runs will be made of
+CAMPAIGNS, MEMBERS, INPUTS = "al_campaigns", "al_members", "al_inputs"
 #: GridFS bucket of weights and pools
 BLOBS = "al_blobs"
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +17,28 @@ from pymongo.errors import DuplicateKeyError
 from al_workflows.errors import InputError, RecordMissing
 from al_workflows.history import RunHistory
 from al_workflows.potential import Potential, dump, load
-from al_workflows.records import Cycle, Label, Pool, Selection, Verdict, VerdictKind, atoms_from_dict, atoms_to_dict
-from al_workflows.results import RunResult, run_digest
+from al_workflows.records import Cycle, Label, Pool, Selection, Verdict, VerdictKind, atoms_to_dict
+from al_workflows.results import RunResult
 from al_workflows.simulations.displacement import asks_for_curvature
 from al_workflows.spec import RunSpec
-from al_workflows.spec_file import parse_spec
 from al_workflows.versions import installed_versions
-from fw_specs.keys import BLOBS, CYCLES, FIRST_CYCLE, LABELS, LENDS, LOSSES, MODELS, POOLS, RUN, RUNS, cycle_id
+from fw_specs.keys import (
+    BLOBS,
+    CYCLES,
+    FIRST_CYCLE,
+    LABELS,
+    LENDS,
+    LOSSES,
+    MEMBERS,
+    MODELS,
+    POOLS,
+    RUN,
+    RUNS,
+    cycle_id,
+)
 from fw_specs.lending import borrowed_keys, lends
+from fw_specs.stored_run import StoredRun as StoredRun
+from fw_specs.stored_run import stored_run
 
 Document = dict[str, Any]
 
@@ -37,29 +50,11 @@ INDEXES = (
     (RUNS, (f"{LENDS}.dft", "created")),
     (LOSSES, ("fw_id", "at")),
     ("fireworks", (f"spec.{RUN}", "state")),
+    (CYCLES, ("run", "closed.verdict.kind")),
+    (MEMBERS, ("campaign", "state")),
+    (MEMBERS, ("run",)),
 )
 FIRST_CYCLES = (f"metadata.{RUN}", f"metadata.{FIRST_CYCLE}")
-
-
-@dataclass(frozen=True, eq=False)
-class StoredRun:
-    """A run as it was submitted.
-
-    ``directory`` is where its Fireworks run; ``created`` is UTC; ``versions`` are those of the packages that submitted
-    it (empty before they were kept). ``final`` is where a path ends. ``held``: what a paused or cancelled run still
-    appends is in that state (PAUSED, DEFUSED); None for a run that goes on. ``edited``: settings or structures were
-    changed since, so that the id no longer follows from them.
-    """
-
-    run: str
-    spec: RunSpec
-    start: Atoms
-    directory: Path
-    created: datetime.datetime
-    versions: Mapping[str, str] = field(default_factory=dict)
-    final: Atoms | None = None
-    held: str | None = None
-    edited: bool = False
 
 
 class Store:
@@ -93,7 +88,15 @@ class Store:
 
     # --- runs -----------------------------------------------------------------------------------------------------
 
-    def add_run(self, run: str, spec: RunSpec, start: Atoms, directory: Path, final: Atoms | None = None) -> bool:
+    def add_run(
+        self,
+        run: str,
+        spec: RunSpec,
+        start: Atoms,
+        directory: Path,
+        final: Atoms | None = None,
+        mark: Mapping[str, Any] | None = None,
+    ) -> bool:
         """Store a new run; False if one of that id is already there (its content is the same: the id is a hash)."""
         document = {
             "_id": run,
@@ -104,6 +107,7 @@ class Store:
             "created": datetime.datetime.now(datetime.UTC),
             "versions": installed_versions(),
             LENDS: lends(spec, start),
+            **({"mark": dict(mark)} if mark else {}),
         }
         try:
             self._db[RUNS].insert_one(document)
@@ -122,7 +126,7 @@ class Store:
         document = self._db[RUNS].find_one({"_id": run})
         if document is None:
             raise InputError(f"run {run!r} is not in this database; `alflow status` lists the runs that are")
-        return _stored_run(document)
+        return stored_run(document)
 
     def intact_run(self, run: str) -> StoredRun:
         """The run of that id, for those who go on with it.
@@ -340,20 +344,3 @@ class Store:
                 f"the blob of {collection}/{cycle_id(run, cycle)} is missing; rerun the Firework that makes it "
                 "(`lpad rerun_fws`)"
             ) from error
-
-
-def _stored_run(document: Document) -> StoredRun:
-    return StoredRun(
-        run=document["_id"],
-        spec=parse_spec(document["spec"], source=f"run {document['_id']}"),
-        start=atoms_from_dict(document["start"]),
-        directory=Path(document["directory"]),
-        created=document["created"],
-        versions=document.get("versions", {}),
-        final=None if document.get("final") is None else atoms_from_dict(document["final"]),
-        held=document.get("held"),
-        # of the document as it is: a newer version of this program fills in other defaults
-        edited=not document["_id"].endswith(
-            f"-{run_digest(document['spec'], document['start'], document.get('final'))}"
-        ),
-    )

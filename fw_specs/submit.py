@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from ase import Atoms
 from fireworks import LaunchPad
@@ -12,6 +14,7 @@ from al_workflows.claim import claimed_directory, refuse_unclaimed
 from al_workflows.records import Selection
 from al_workflows.results import run_id
 from al_workflows.spec import RunSpec
+from fw_specs import cycle as cycles
 from fw_specs.cycle import first_cycle
 from fw_specs.keys import RUN
 from fw_specs.links import add_workflow
@@ -23,8 +26,17 @@ def is_submitted(launchpad: LaunchPad, run: str) -> bool:
     return launchpad.workflows.find_one({f"metadata.{RUN}": run}, {"_id": 1}) is not None
 
 
-def submit(launchpad: LaunchPad, spec: RunSpec, start: Atoms, directory: Path, final: Atoms | None = None) -> bool:
+def submit(
+    launchpad: LaunchPad,
+    spec: RunSpec,
+    start: Atoms,
+    directory: Path,
+    final: Atoms | None = None,
+    mark: Mapping[str, Any] | None = None,
+) -> bool:
     """Submit a run; its Fireworks will run below ``directory``, which is marked as the run's. ``final`` ends a path.
+
+    ``mark`` is what all Fireworks of the run carry in their specs beside what every run's do.
 
     Returns
     -------
@@ -42,7 +54,7 @@ def submit(launchpad: LaunchPad, spec: RunSpec, start: Atoms, directory: Path, f
     place = claimed_directory(directory, run)
     store = Store(launchpad.db)
     store.ensure_indexes()
-    if not store.add_run(run, spec, start, place, final):
+    if not store.add_run(run, spec, start, place, final, mark):
         # an earlier submission that was cut off between its two writes is completed here
         refuse_unclaimed(store.run(run).directory, run)
     stored = store.intact_run(run)
@@ -50,4 +62,6 @@ def submit(launchpad: LaunchPad, spec: RunSpec, start: Atoms, directory: Path, f
     if stored.spec.sharing is None:  # else it depends on what there is to borrow when the run begins
         selection = steps.ask_for_start(run, stored.start, stored.final)
         store.put_selection(run, 0, selection)
-    return add_workflow(launchpad, first_cycle(run, stored.spec, stored.directory, selection))
+    workflow = first_cycle(run, stored.spec, stored.directory, selection)
+    cycles.mark(workflow.fws, stored.mark)
+    return add_workflow(launchpad, workflow)

@@ -30,8 +30,8 @@ from al_workflows.step_checkpoint import CHECKPOINT_FILE, Checkpoint
 from al_workflows.structures import structure_key
 from al_workflows.termination import Progress
 from al_workflows.timing import timed
+from fw_specs import campaign_turns, links, offline_mode
 from fw_specs import cycle as cycles
-from fw_specs import links, offline_mode
 from fw_specs.keys import QUERY, SIMULATE, TRAIN
 from fw_specs.lending import borrow, borrowed
 from fw_specs.reuse import shared
@@ -140,6 +140,7 @@ class QueryTask(_CycleTask):
         points = [
             cycles.dft_firework(run.run, cycle, run.spec, run.directory, request) for request in selection.requests
         ]
+        cycles.mark(points, run.mark)
         cycles.hold(points, store.run(run.run).held)  # asked last: it may have been paused meanwhile
         return FWAction(stored_data={"asked": len(points), "refused": len(selection.rejected)}, detours=points)
 
@@ -195,14 +196,17 @@ class CheckTask(_CycleTask):
             closed = steps.close_cycle(run.spec, progress, seconds)
             store.put_cycle(run.run, closed)
         else:
-            closed = history[cycle]
+            closed, history = history[cycle], history[:cycle]
         verdict = closed.verdict
         stored = {"verdict": verdict.kind.value, "reason": verdict.reason}
         if verdict.kind is not VerdictKind.CONTINUE:
             result = _there(store.result(run.run), "result", run, cycle)
             write_result(result, run.directory)
+            campaign_turns.after_check(self.launchpad, run.run, (*history, closed), result)
             return FWAction(stored_data=stored)
+        campaign_turns.after_check(self.launchpad, run.run, (*history, closed))
         following = cycles.next_cycle(run.run, cycle + 1, run.spec, run.directory)
+        cycles.mark(following.fws, run.mark)
         cycles.hold(following.fws, store.run(run.run).held)
         if links.has_cycle(self.launchpad, self.fw_id, run.run, cycle + 1):
             return FWAction(stored_data=stored)

@@ -59,11 +59,11 @@ def measure(cycles: int, databases: Sequence[int], listen: Listener = lambda lin
     """
     with TemporaryDirectory(prefix="alflow-benchmark-") as scratch:
         place = Path(scratch)
-        with own_database(place / "mongo") as launchpad, _Stopwatch().on_steps() as watch, _quiet():
+        with own_database(place / "mongo") as launchpad, _Stopwatch().on_steps() as watch, quiet():
             bench = _Bench(launchpad, place, watch)
-            before = _server_seconds(place)
+            before = server_seconds(place)
             fireworks = bench.work_off("long", cycles)
-            server = (_server_seconds(place) - before) / cycles
+            server = (server_seconds(place) - before) / cycles
             listen(f"{cycles} cycles of one run: {len(fireworks)} Fireworks")
             calls: list[CallCost] = []
             for count in sorted(databases):
@@ -75,7 +75,7 @@ def measure(cycles: int, databases: Sequence[int], listen: Listener = lambda lin
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Without FireWorks' line for everything that it does, whose level has no other switch in one process."""
     before = logging.root.manager.disable
     logging.disable(logging.INFO)
@@ -207,9 +207,8 @@ def _timed(what: str, runs: int, call: Callable[[], object]) -> CallCost:
     return CallCost(what, runs, time.process_time() - cpu, time.perf_counter() - wall)
 
 
-def _server_seconds(place: Path) -> float:
-    """CPU seconds of the database server so far."""
-
+def server_seconds(place: Path) -> float:
+    """CPU seconds so far of the database server whose directory is ``mongo`` in ``place``."""
     process = find_process(place / "mongo" / "db")
     if process is None:
         raise EnvironmentProblem(f"the database in {place / 'mongo'} has ended")

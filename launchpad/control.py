@@ -13,6 +13,7 @@ from pymongo.errors import DuplicateKeyError
 
 from al_workflows.errors import InputError
 from fw_specs import lost
+from fw_specs.hold import let_go
 from fw_specs.keys import CHECK, QUERY, RUN, STEP
 from fw_specs.store import Store
 from launchpad.held import Held, read_held
@@ -68,10 +69,7 @@ def resume(launchpad: LaunchPad, name: str) -> Controlled:
     paused = _ids(launchpad, run, "PAUSED")
     if not paused and run not in store.held():
         raise InputError(f"run {run} is not paused but {read_status(launchpad, run).state}; there is nothing to resume")
-    store.hold(run, None)
-    for fw_id in paused:
-        launchpad.resume_fw(fw_id)
-    return Controlled(run, (f"{run} goes on: {len(paused)} Fireworks may start again",))
+    return Controlled(run, (f"{run} goes on: {let_go(launchpad, run)} Fireworks may start again",))
 
 
 def cancel(launchpad: LaunchPad, name: str, queue: SlurmQueue | None, patience: float = PATIENCE) -> Controlled:

@@ -122,7 +122,7 @@ def work_off(
                 _wait(run, f"the disk of {directory} is full", outages, activity)
             if dead > MAX_DEAD:
                 raise EnvironmentProblem(f"the workers of run {run} end before it does, the last {dead}; see {log}")
-            for what in replace_dead(launchpad, run, crew):
+            for what in replace_dead(launchpad, crew):
                 logger.warning("%s: %s", run, what)
             time.sleep(POLL)
 

@@ -13,7 +13,8 @@ import pymongo
 from fireworks import LaunchPad
 from pymongo.errors import ConnectionFailure, DuplicateKeyError, ExecutionTimeout
 
-from fw_specs import lease
+from fw_specs import campaign_turns, lease
+from fw_specs.hold import pause_ready
 from fw_specs.keys import LEASES, RUN
 from fw_specs.store import Store
 from launchpad.feed import Category, Fed, feed
@@ -166,6 +167,7 @@ class Supervisor:
             self._stop.wait(reconciler.second_look_in)
             repaired += apply(reconciler.plan(), stopping)
         repaired += keep_held(self._launchpad)
+        repaired += campaign_turns.look_after_all(self._launchpad)
         jobs, fed = self._queue.jobs(), []
         for category in self._categories:
             ids = {held.job for held in reconciler.held if held.job and held.worker == category.worker.name}
@@ -210,12 +212,7 @@ def keep_held(launchpad: LaunchPad) -> list[str]:
     """Pause what a paused or cancelled run appended although it is held; what was done, in words."""
     done = []
     for run in Store(launchpad.db).held():
-        where = {f"spec.{RUN}": run, "state": "READY"}
-        done += [
-            f"{fw['name']} (fw_id {fw['fw_id']}): its run is held; paused"
-            for fw in launchpad.fireworks.find(where, {"fw_id": 1, "name": 1})
-            if launchpad.pause_fw(fw["fw_id"]) is not None
-        ]
+        done += [f"{which}: its run is held; paused" for which in pause_ready(launchpad, run)]
     return done
 
 

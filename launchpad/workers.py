@@ -10,8 +10,8 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import count as numbers
 from pathlib import Path
@@ -75,7 +75,14 @@ def rlaunch_program() -> str:
 
 @contextmanager
 def local_workers(launchpad: LaunchPad, source: Source, run: str, count: int, log: Path) -> Iterator[Workers]:
-    """Run ``count`` `rlaunch rapidfire` processes that take the Fireworks of ``run`` alone.
+    """Run ``count`` `rlaunch rapidfire` processes that take the Fireworks of ``run`` alone; see :func:`crew_of`."""
+    with crew_of(launchpad, source, {f"spec.{RUN}": run}, count, log) as crew:
+        yield crew
+
+
+@contextmanager
+def crew_of(launchpad: LaunchPad, source: Source, query: Mapping[str, Any], count: int, log: Path) -> Iterator[Workers]:
+    """Run ``count`` `rlaunch rapidfire` processes that take the Fireworks that fit ``query`` alone.
 
     They end with the block, whatever ends it: what they were at is put back to be run again, and a single point's
     process ends with its worker. Should this process be killed, the kernel ends them (PR_SET_PDEATHSIG).
@@ -94,7 +101,7 @@ def local_workers(launchpad: LaunchPad, source: Source, run: str, count: int, lo
             directory = Path(scratch) / name
             directory.mkdir()
             # no category: one worker here takes every step
-            worker = {"name": name, "category": "", "query": json.dumps({**only_ours(), f"spec.{RUN}": run})}
+            worker = {"name": name, "category": "", "query": json.dumps({**only_ours(), **query})}
             (directory / "my_fworker.yaml").write_text(yaml.safe_dump(worker))
             write_worker_config(directory, source)
             return _start([*TIED, str(os.getpid()), rlaunch, *RAPIDFIRE], directory, output)
@@ -105,24 +112,38 @@ def local_workers(launchpad: LaunchPad, source: Source, run: str, count: int, lo
                 crew.add()
             yield crew
         finally:
-            with _holding_lock(launchpad, run):
+            runs = runs_of(launchpad, crew.processes)
+            with ExitStack() as locks:
+                for run in runs:
+                    locks.enter_context(_holding_lock(launchpad, run))
                 _end(crew.processes.values())
-            put_back(launchpad, run, {"fworker.name": {"$in": list(crew.processes)}})
+            for run in runs_of(launchpad, crew.processes):
+                put_back(launchpad, run, {"fworker.name": {"$in": list(crew.processes)}})
 
 
-def replace_dead(launchpad: LaunchPad, run: str, crew: Workers) -> list[str]:
+def runs_of(launchpad: LaunchPad, workers: Collection[str]) -> list[str]:
+    """The runs that ``workers`` are at, or were at last, in order of their ids."""
+    newest = [
+        launchpad.launches.find_one({"fworker.name": name}, {"fw_id": 1}, sort=[("launch_id", -1)]) for name in workers
+    ]
+    ids = [launch["fw_id"] for launch in newest if launch is not None]
+    return sorted(launchpad.fireworks.distinct(f"spec.{RUN}", {"fw_id": {"$in": ids}}))
+
+
+def replace_dead(launchpad: LaunchPad, crew: Workers) -> list[str]:
     """Have run again what the dead workers of ``crew`` were at, and start others; what was done, in words."""
     dead = crew.dead()
     if not dead:
         return []
     done = [f"worker {name} ended ({_ending(crew.processes[name].returncode)})" for name in dead]
-    done += mend_workflow(launchpad, run, force=True)
-    # not as stopped on purpose: a single point that kills its worker is given up in the end
-    lost = put_back(launchpad, run, {"fworker.name": {"$in": dead}}, stopped=False)
+    for run in runs_of(launchpad, dead):
+        done += mend_workflow(launchpad, run, force=True)
+        # not as stopped on purpose: a single point that kills its worker is given up in the end
+        done += _run_again(put_back(launchpad, run, {"fworker.name": {"$in": dead}}, stopped=False))
     for name in dead:
         del crew.processes[name]
         crew.add()
-    return [*done, *_run_again(lost)]
+    return done
 
 
 def _ending(code: int) -> str:

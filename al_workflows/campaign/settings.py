@@ -106,7 +106,7 @@ class Settings:
 
     def _read(self, role: Role, chosen: tuple[int, ...]) -> RunSpec:
         spec = self._campaign.spec
-        data = dict(spec.run)
+        data = {"sharing": {}} | spec.run  # members learn from each other, unless it says `sharing: null`
         if role in (Role.PATH, Role.DYNAMICS):
             section = spec.paths if role is Role.PATH else spec.dynamics
             data = {key: value for key, value in data.items() if key not in ("simulation", "query")}

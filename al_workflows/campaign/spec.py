@@ -125,7 +125,10 @@ class ScheduleSpec(Strict):
 
     at_once: PositiveInt | None = Field(20, description="members under way at a time; null: all")
     max_dft_calls: PositiveInt | None = Field(None, description="of the whole campaign; null: what members may make")
-    waves: bool = Field(True, description="members in the order of their priority, a part after the other")
+    at_least: PositiveInt = Field(1, description="members under way wherever there are so many, taught or not")
+    waves: bool = Field(
+        True, description="members of one bulk and adsorbate begin by 1, 2, 4, …: the first teach the rest"
+    )
 
 
 class CampaignSpec(Strict):
@@ -150,7 +153,9 @@ class CampaignSpec(Strict):
     paths: PathsSpec | None = None
     dynamics: DynamicsSpec | None = None
     references: ReferencesSpec = ReferencesSpec()
-    run: dict[str, Any] = Field(description="as in a run file, without structure, name and seed; of relaxations")
+    run: dict[str, Any] = Field(
+        description="as in a run file, without structure, name and seed; of relaxations; `sharing` is {} by default"
+    )
     overrides: tuple[OverrideSpec, ...] = ()
     schedule: ScheduleSpec = ScheduleSpec()
 

@@ -14,6 +14,7 @@ import typer
 from launchpad.cli import (
     benchmark,
     campaign,
+    campaign_runs,
     control,
     db,
     demo,
@@ -86,6 +87,7 @@ app.command(
 app.command(epilog=_examples("alflow schema > alflow.schema.json"))(files.schema)
 app.command(epilog=_examples("alflow doctor", "alflow doctor --directory /scratch/me/runs"))(doctor.doctor)
 app.add_typer(benchmark.app, name="benchmark")
+campaign_runs.add_to(campaign.app)
 app.add_typer(campaign.app, name="campaign")
 app.add_typer(db.app, name="db")
 app.add_typer(worker.app, name="worker")

@@ -43,3 +43,7 @@ app.command(
     epilog="Examples:  [cyan]alflow benchmark workflow[/cyan]   or   [cyan]alflow benchmark workflow --cycles 10 "
     "--runs 10,1000[/cyan]"
 )(benchmark_costs.workflow)
+app.command(
+    epilog="Examples:  [cyan]alflow benchmark campaign[/cyan]   or   [cyan]alflow benchmark campaign --submit 0 "
+    "--members 200 --sleep 10 --workers 4[/cyan]"
+)(benchmark_costs.campaign)

@@ -1,4 +1,4 @@
-"""The commands that measure what computing costs: predict, train, cycle, workflow."""
+"""The commands that measure what computing costs: predict, train, cycle, workflow, campaign."""
 
 from __future__ import annotations
 
@@ -80,3 +80,32 @@ def workflow(
         found = measure(cycles, sizes, counter.said)
     server = {"database server, CPU s a cycle": round(found.server, 3)}
     write(document(here, found.fireworks, found.calls, server, command_line()), output, "workflow")
+
+
+def campaign(
+    submit: Annotated[int, typer.Option(min=0, help="Members to submit and look at; 0: none.")] = 10_000,
+    members: Annotated[int, typer.Option(min=0, help="Members to work off; 0: none.")] = 200,
+    sleep: Annotated[float, typer.Option(min=0.0, metavar="SECONDS", help="Of their DFT, asleep.")] = 10.0,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="`rlaunch` processes that work them off.")] = 4,
+    output: OutputOption = DEFAULT_OUTPUT,
+) -> None:
+    """Time a campaign: submitting and looking at many members, and working some off beside the ideal wall time.
+
+    The ideal is the larger of all steps' seconds ÷ workers and the longest member's; a part's numbers are written even
+    where the other is left out.
+    """
+    from al_workflows.benchmark.campaign import SAMPLE, document, run_in_process
+    from al_workflows.benchmark.campaign import members as synthetic
+    from al_workflows.preflight import writable_directory
+    from launchpad.benchmark_campaign import import_cost, scale, work_off
+
+    output = writable_directory(output)
+    with Counter() as counter:
+        settings = import_cost()
+        many = scale(submit, counter.said) if submit else None
+        here = run_in_process(synthetic(min(members, SAMPLE), sleep)) if members else None
+        worked = work_off(members, sleep, workers, counter.said) if members else None
+    if many is not None:
+        settings |= {"memory of the process that submitted, MB": round(many.memory)}
+    rows, sizes = ([], []) if many is None else (many.calls, many.sizes)
+    write(document(rows, sizes, worked, here, settings, command_line()), output, "campaign")
