@@ -131,7 +131,10 @@ def simulate(
     question = open_question(history, labels)
     if question is not None:
         if_unsure = spec.confirm_minimum == "if_unsure"
-        displacement = Displacement(question.point, question.answered, question.tries, question.surprised, if_unsure)
+        informed = any(of_one_kind(borrowed, labels))
+        displacement = Displacement(
+            question.point, question.answered, question.tries, question.surprised, if_unsure, informed
+        )
         return displacement.run(calculator)
     borrowed = of_one_kind(borrowed, labels)
     known = known_structures(start, labels, borrowed)

@@ -18,6 +18,7 @@ from al_workflows.benchmark.cache import package_hash
 from al_workflows.benchmark.sites import SITES, Site
 from al_workflows.benchmark.systems import ATOMS, METALS, RATTLE
 from al_workflows.benchmark.variants import Changes
+from al_workflows.curvature import TOLERANCE, modes
 from al_workflows.dft.single_point import single_point_in_process
 from al_workflows.errors import AlWorkflowsError
 from al_workflows.records import Label, LabelStatus, Record, Request
@@ -45,8 +46,8 @@ ARMS = {arm.name: arm for arm in _ALL}
 class MemberTrial(Record):
     """One member's run: its DFT ``calls``, ``refused`` queries, how it ended and where.
 
-    ``energy`` (eV) and ``fmax`` (eV/Å) are the parent's at the end, None without one; ``borrowed`` labels of
-    ``lenders`` runs; ``seconds`` of CPU time, the parent's included.
+    ``energy`` (eV), ``fmax`` (eV/Å) and lowest ``curvature`` (eV/Å²) are the parent's at the end, None without one;
+    ``borrowed`` labels of ``lenders`` runs; ``seconds`` of CPU time, the parent's included.
     """
 
     name: str
@@ -55,9 +56,15 @@ class MemberTrial(Record):
     refused: int
     energy: float | None
     fmax: float | None
+    curvature: float | None
     borrowed: int
     lenders: int
     seconds: float
+
+    @property
+    def on_saddle(self) -> bool:
+        """Whether the parent's energy curves downwards at the end."""
+        return self.curvature is not None and self.curvature < -TOLERANCE
 
 
 @dataclass(frozen=True)
@@ -155,7 +162,7 @@ class CampaignTask:
             return label
 
         began = time.process_time()
-        verdict, energy, fmax, labels = "CRASHED", None, None, tuple[Label, ...]()
+        verdict, energy, fmax, curvature, labels = "CRASHED", None, None, None, tuple[Label, ...]()
         with TemporaryDirectory() as directory:
             try:
                 result = offline.run(spec, start, Path(directory), answer, borrowed=borrowed)
@@ -165,6 +172,9 @@ class CampaignTask:
                 verdict, labels = result.verdict.kind.value, tuple(label for label in result.labels if label.ok)
                 if result.answer is not None and result.answer.forces is not None:
                     energy, fmax = result.answer.energy, max_force(result.answer.atoms, result.answer.forces)
+        seconds = time.process_time() - began
+        if energy is not None and result.answer is not None:
+            curvature = float(modes(result.answer.atoms, EMT()).curvatures[0])
         trial = MemberTrial(
             name=member.name,
             verdict=verdict,
@@ -172,8 +182,9 @@ class CampaignTask:
             refused=refused,
             energy=energy,
             fmax=fmax,
+            curvature=curvature,
             borrowed=len(borrowed),
             lenders=len({label.key.partition("/")[0] for label in borrowed}),
-            seconds=time.process_time() - began,
+            seconds=seconds,
         )
         return trial, labels

@@ -37,6 +37,7 @@ class CallsRow:
     last_share: Annotated[float, Column("of those alone", 2)]
     most: Annotated[int, Column("most of a member")]
     failed: Annotated[int, Column("not converged")]
+    saddles: Annotated[int, Column("ends that are saddles")]
     refused: Annotated[int, Column("refused queries")]
     seconds: Annotated[float, Column("CPU s a member", 1)]
 
@@ -95,6 +96,7 @@ def _calls(trial: CampaignTrial, alone: CampaignTrial) -> CallsRow:
         last_share=trial.calls(0.75) / alone.calls(0.75),
         most=max(one.calls for one in trial.members),
         failed=sum(one.verdict != VerdictKind.CONVERGED.value for one in trial.members),
+        saddles=sum(one.on_saddle for one in trial.members),
         refused=sum(one.refused for one in trial.members),
         seconds=float(np.mean([one.seconds for one in trial.members])),
     )

@@ -27,6 +27,8 @@ from al_workflows.records import FloatArray, Label, Pool, StopReason
 SHARES = (1.0, -1.0, 0.5, -0.5)
 #: eV/Å: a smaller DFT force along a mode does not say which way is down
 LEVEL = 1e-3
+#: eV/Å²: of a mode that is surely stiffer than this a model that has learned from other runs is believed
+STIFF = 0.1
 #: a saddle is left by so many displacements at most before the relaxation takes over
 PUSHES = 3
 #: names in :attr:`al_workflows.records.Pool.measures`
@@ -57,14 +59,23 @@ class Displacement:
         The model was wrong about the last one: its softest other mode is asked about, whatever it says of that.
     if_unsure
         Only modes of whose sign the ensemble is not sure are asked about.
+    informed
+        The model has learned from other runs as well, and with few labels here: its word is believed of stiff modes
+        only, above :data:`STIFF`.
     """
 
     def __init__(
-        self, point: Label, answered: Sequence[Label], tries: int, surprised: bool = False, if_unsure: bool = False
+        self,
+        point: Label,
+        answered: Sequence[Label],
+        tries: int,
+        surprised: bool = False,
+        if_unsure: bool = False,
+        informed: bool = False,
     ) -> None:
         self._point = point
         self._answered = answered
-        self._limit = np.inf if surprised else 0.0 if if_unsure else ASKED
+        self._limit = np.inf if surprised else (STIFF if informed else 0.0) if if_unsure else ASKED
         self._if_unsure = if_unsure
         self._share = SHARES[(tries - len(answered)) % len(SHARES)]
 
