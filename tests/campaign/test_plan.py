@@ -278,6 +278,32 @@ def test_a_large_adsorbate_in_a_small_cell() -> None:
     assert "touches it; raise `slabs.min_lateral`" in skipped(plan)["Cu-111-t0-C2H6"]
 
 
+def test_a_selector_of_nothing_is_named() -> None:
+    plan = planned(paths={"where": {"adsorbate": "N"}}, relaxations={"where": {"site": "hollow1"}})
+    assert keys(plan)[-1] == "Cu-111-t0-O-hollow1"
+    assert plan.remarks == ("`paths.where` selects nothing; correct it, or take `paths` out",)
+
+
+def test_moments_that_a_bulk_comes_with_are_not_lost_unseen() -> None:
+    run = {"dft": {"kind": "ase", "calculator": "ase.calculators.emt.EMT"}}
+    assert "give `magmoms` of Ni" in planned(bulks=["Ni"], run=run).remarks[0]
+    plan = planned(bulks=[{"name": "Ni", "magmoms": {"Ni": 0.6}}], run=run)
+    assert not plan.remarks
+    assert plan.members[-1].start.get_initial_magnetic_moments().tolist() == [0.6] * (
+        len(plan.members[-1].start) - 1
+    ) + [0]
+
+
+def test_a_disordered_crystal_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "alloy.cif").write_text(
+        "data_alloy\n_cell_length_a 3.8\n_cell_length_b 3.8\n_cell_length_c 3.8\n_cell_angle_alpha 90\n"
+        "_cell_angle_beta 90\n_cell_angle_gamma 90\n_symmetry_space_group_name_H-M 'F m -3 m'\nloop_\n"
+        "_atom_site_label\n_atom_site_type_symbol\n_atom_site_fract_x\n_atom_site_fract_y\n_atom_site_fract_z\n"
+        "_atom_site_occupancy\nCu1 Cu 0 0 0 0.5\nAu1 Au 0 0 0 0.5\n"
+    )
+    assert "one element" in skipped(planned(tmp_path, bulks=[{"file": "alloy.cif"}]))["alloy"]
+
+
 def test_a_file_that_is_no_bulk(tmp_path: Path) -> None:
     from ase.build import molecule
 
