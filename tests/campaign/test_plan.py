@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -165,6 +166,19 @@ def test_files_custom_adsorbates_and_prototypes(tmp_path: Path) -> None:
     ]
     a = plan.members[3].start.cell.lengths()[0]
     assert a == pytest.approx(4.1 * np.sqrt(2))
+
+
+def test_ten_thousand_members_are_planned_in_minutes() -> None:
+    before = time.monotonic()
+    plan = planned(
+        bulks=["Cu", "Ag", "Ni", "Pd", "Pt", "Au", "Al"],
+        slabs={"miller": [[1, 1, 1], [1, 0, 0], [1, 1, 0], [2, 1, 1], [3, 1, 1], [3, 2, 1]]},
+        adsorbates=["H", "C", "N", "O", "CO", "OH", "NO", "CH"],
+        sites={},
+        seeds=5,
+    )
+    assert len(plan.members) > 10_000
+    assert time.monotonic() - before < 300
 
 
 # --- overrides --------------------------------------------------------------------------------------------------
