@@ -29,8 +29,8 @@ def plan_text(plan: Plan) -> str:
         expected = expected_calls(plan)
         if expected is not None:
             lines.append(
-                f"  some {_range(*expected)} by what runs took elsewhere, mostly on EMT (3 to 18 a relaxation, 7 to 17 a "
-                "path, 11 to 35 for dynamics: docs/campaigns.md); what members share comes off"
+                f"  some {_range(*expected)} by what runs took elsewhere, mostly on EMT (3 to 18 a relaxation, "
+                "7 to 17 a path, 11 to 35 for dynamics: docs/campaigns.md); what members share comes off"
             )
     equal = {what: number for what, number in plan.duplicates.items() if number}
     if equal:

@@ -28,6 +28,7 @@ class Book:
         self.checks = Checks()
         self.members: dict[str, Member] = {}
         self.duplicates: Counter[str] = Counter()
+        self.remarks: list[str] = []
         self._skipped: dict[str, str] = {}
         self._compared: dict[tuple[int, int, bool], str | None] = {}
 
@@ -96,6 +97,7 @@ class Book:
             An override that selects nothing would fit no kind of run.
         """
         remarks = [
+            *self.remarks,
             *self.checks.remarks,
             *(
                 f"`overrides.{n}` selects no member; correct its `where`, or take it out"

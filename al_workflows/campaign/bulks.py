@@ -18,7 +18,7 @@ Fetch = Callable[[str], Atoms]
 
 
 def bulk_atoms(spec: BulkSpec, directory: Path, fetch: Fetch) -> Atoms:
-    """The crystal's atoms in a cell of it, periodic in three dimensions, without moments.
+    """The crystal's atoms in a cell of it, periodic in three dimensions, with moments if it comes with them.
 
     Parameters
     ----------
@@ -68,4 +68,9 @@ def _periodic(atoms: Atoms, name: str) -> Atoms:
         raise InputError(
             f"{name}: it has {atoms.cell.rank} cell vectors but a bulk must have three; give its unit cell"
         )
-    return Atoms(atoms.numbers, positions=atoms.positions, cell=atoms.cell, pbc=True)
+    for site in atoms.info.get("occupancy", {}).values():  # of ASE's reader of CIF
+        if len(site) != 1 or abs(float(next(iter(site.values()))) - 1.0) > 1e-3:
+            shares = ", ".join(f"{element} {share:g}" for element, share in site.items())
+            raise InputError(f"{name}: a site is occupied by {shares} but must be by one element; give an ordered cell")
+    moments = atoms.get_initial_magnetic_moments()
+    return Atoms(atoms.numbers, positions=atoms.positions, cell=atoms.cell, pbc=True, magmoms=moments)

@@ -36,11 +36,12 @@ class Crystal:
 def asking_pymatgen(what: str) -> Iterator[None]:
     """What pymatgen, spglib and scipy cannot treat is an InputError about ``what``.
 
-    Without spglib's announcement that its errors will be exceptions.
+    Without warnings that say nothing of the structure.
     """
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", category=DeprecationWarning, module="spglib")
+            warnings.filterwarnings("ignore", message="No Pauling electronegativity")  # by which pymatgen sorts sites
             yield
     except (ValueError, RuntimeError, LookupError, TypeError) as error:
         reason = " ".join(str(error).split()) or "no reason given"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ase import Atoms
+
 from al_workflows.campaign.book import Book
 from al_workflows.campaign.bulk_spec import BulkSpec
 from al_workflows.campaign.bulks import Fetch, bulk_atoms
@@ -9,6 +11,7 @@ from al_workflows.campaign.crystal import Crystal, crystal
 from al_workflows.campaign.facet import facet_name
 from al_workflows.campaign.file import Campaign
 from al_workflows.campaign.lattice_file import Lattices
+from al_workflows.campaign.member import Role
 from al_workflows.campaign.plan import Plan
 from al_workflows.campaign.slabs import Cut, Cuts, build_slab, miller_indices
 from al_workflows.campaign.surfaces import Surfaces
@@ -36,8 +39,22 @@ def plan_campaign(campaign: Campaign, fetch: Fetch) -> Plan:
     for bulk in campaign.spec.bulks:
         with book.entry(bulk.key):
             atoms = bulk_atoms(bulk, campaign.directory, fetch)
+            _remark_on_moments(bulk, atoms, book)
             _bulk(bulk, crystal(lattices.applied(bulk, atoms), bulk.conventional), book, surfaces)
+    surfaces.remark_on_unselected()
     return book.plan()
+
+
+def _remark_on_moments(bulk: BulkSpec, atoms: Atoms, book: Book) -> None:
+    """A magnetic metal that begins without moments stays without, and nobody would see it."""
+    dft = book.settings.of(Role.SLAB, {}).dft
+    if atoms.get_initial_magnetic_moments().any() and not bulk.magmoms and dft.kind != "emt":
+        symbols = ", ".join(sorted(set(atoms.get_chemical_symbols())))
+        book.remarks.append(
+            f"bulk {bulk.key} comes with magnetic moments, which its slabs begin without; give `magmoms` of "
+            f"{symbols}, 0 "
+            "for none"
+        )
 
 
 def _bulk(bulk: BulkSpec, found: Crystal, book: Book, surfaces: Surfaces) -> None:

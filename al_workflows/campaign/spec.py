@@ -16,6 +16,7 @@ from al_workflows.strict import Strict
 
 #: part of a run file, put over the campaign's own ``run``
 RunPart = Annotated[dict[str, Any], Field(default_factory=dict)]
+Repeats = Annotated[int, Field(ge=1, le=20)]
 #: kinds of site
 SiteKind = Literal["ontop", "bridge", "hollow"]
 
@@ -35,10 +36,16 @@ class SlabsSpec(Strict):
     terminations: Literal["all"] | tuple[NonNegativeInt, ...] = Field(
         "all", description="which of the places to cut at, counted from 0; those equal by symmetry are one"
     )
-    thickness: PositiveFloat = Field(6.0, description="number of layers times their distance is at least this")
-    vacuum: PositiveFloat = Field(12.0, ge=5.0, description="empty space above and below a clean slab, together")
-    min_lateral: PositiveFloat = Field(5.0, description="smallest distance of an atom from its images in the plane")
-    supercell: tuple[PositiveInt, PositiveInt] | None = Field(
+    thickness: PositiveFloat = Field(
+        6.0, le=100.0, description="number of layers times their distance is at least this"
+    )
+    vacuum: PositiveFloat = Field(
+        12.0, ge=5.0, le=200.0, description="empty space above and below a clean slab, together"
+    )
+    min_lateral: PositiveFloat = Field(
+        5.0, le=50.0, description="smallest distance of an atom from its images in the plane"
+    )
+    supercell: tuple[Repeats, Repeats] | None = Field(
         None, description="repeats of the surface's primitive cell; null: as few as min_lateral asks for"
     )
     fixed_layers: NonNegativeInt = Field(2, description="lowest layers, whose atoms are fixed")
@@ -49,7 +56,7 @@ class SlabsSpec(Strict):
 class CoverageSpec(Strict):
     """How many adsorbates are in a cell, on sites of one kind that are as far apart as can be."""
 
-    adsorbates: PositiveInt = 1
+    adsorbates: int = Field(1, ge=1, le=100)
     min_spacing: NonNegativeFloat = Field(0.0, description="closer ones are left out")
 
     @model_validator(mode="before")
@@ -82,7 +89,7 @@ class PathsSpec(Strict):
         "neighbours",
         description="neighbours: no third site of these kinds is in the circle over both; all within max_distance",
     )
-    max_distance: PositiveFloat = Field(3.5, description="in the plane")
+    max_distance: PositiveFloat = Field(3.5, le=10.0, description="in the plane")
     max_per_slab: PositiveInt | None = Field(None, description="the shortest so many")
     run: RunPart
 
@@ -100,7 +107,7 @@ class ReferencesSpec(Strict):
 
     slabs: bool = Field(True, description="the clean slabs; without them no adsorption energy is given")
     molecules: bool = Field(True, description="the gas-phase species; without them no adsorption energy is given")
-    box: PositiveFloat = Field(10.0, ge=4.0, description="empty space around a molecule")
+    box: PositiveFloat = Field(10.0, ge=4.0, le=100.0, description="empty space around a molecule")
     spin: Literal["ground_state", "none"] = Field(
         "ground_state", description="initial magnetic moments of gas-phase species: those of ASE's tables"
     )

@@ -54,6 +54,7 @@ class Surfaces:
         self._book = book
         self._adsorbates: dict[str, Adsorbate] = {}
         self._references: dict[str, dict[str, float]] = {}
+        self._selected: dict[str, bool] = {}
         directory = book.campaign.directory
         for spec in self._spec.adsorbates:
             with book.entry(spec.name):
@@ -207,8 +208,19 @@ class Surfaces:
         for number in range(self._spec.seeds):
             one = key if number == 0 else f"{key}-s{number}"
             own = dict(tags) if self._spec.seeds == 1 else {**tags, "seed": str(number)}
-            if where.selects({**own, "role": role.value, "key": one}):
+            chosen = where.selects({**own, "role": role.value, "key": one})
+            self._selected[role.value] = chosen or self._selected.get(role.value, False)
+            if chosen:
                 yield one, own
+
+    def remark_on_unselected(self) -> None:
+        """Name each `where` that has selected nothing of what there was."""
+        sections = {"adsorption": "relaxations", "path": "paths", "dynamics": "dynamics"}
+        self._book.remarks += [
+            f"`{sections[role]}.where` selects nothing; correct it, or take `{sections[role]}` out"
+            for role, any_chosen in self._selected.items()
+            if not any_chosen
+        ]
 
     def _displaced(self, atoms: Atoms, added: Sequence[int], key: str) -> Atoms:
         """A copy whose free atoms are displaced at random, by seed and key; clean slabs stay as they are."""
