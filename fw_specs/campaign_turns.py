@@ -23,7 +23,7 @@ from al_workflows.campaign.schedule import Turn, decide
 from al_workflows.campaign.states import MemberState
 from al_workflows.errors import EnvironmentProblem, InputError
 from al_workflows.records import Cycle, VerdictKind, atoms_from_dict
-from al_workflows.results import RunResult
+from al_workflows.results import RunResult, run_digest, run_id
 from al_workflows.spec_file import parse_spec
 from fw_specs import hold, lease
 from fw_specs.campaign_store import CampaignStore, Document, StoredCampaign
@@ -259,8 +259,13 @@ def _do(launchpad: LaunchPad, store: CampaignStore, campaign: StoredCampaign, tu
 
 def _begin(launchpad: LaunchPad, store: CampaignStore, campaign: StoredCampaign, member: Document) -> bool:
     """Submit the member's run; whether it is new."""
-    run, source = member["run"], store.inputs(member["run"])
-    spec = parse_spec(source["spec"], source=f"member {member['key']} of campaign {campaign.name}")
+    source, of = store.inputs(member["run"]), f"member {member['key']} of campaign {campaign.name}"
+    if not member["run"].endswith(f"-{run_digest(source['spec'], source['start'], source['final'])}"):
+        raise InputError(f"what {of} is made of was changed in the database; undo that, or submit the campaign again")
+    spec, start = parse_spec(source["spec"], source=of), atoms_from_dict(source["start"])
     final = None if source["final"] is None else atoms_from_dict(source["final"])
+    run = run_id(spec, start, final)
+    if run != member["run"]:  # a newer version of this program has other defaults
+        store.rename(campaign.name, member["key"], {**source, "_id": run, "spec": spec.model_dump(mode="json")})
     mark = {CAMPAIGN: campaign.name} | ({PRIORITY: member["priority"]} if member["priority"] else {})
-    return submit(launchpad, spec, atoms_from_dict(source["start"]), campaign.directory / run, final, mark)
+    return submit(launchpad, spec, start, campaign.directory / run, final, mark)

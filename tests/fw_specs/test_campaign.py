@@ -239,6 +239,17 @@ def test_a_member_that_cannot_begin_is_parked_with_its_reason(lpad: LaunchPad, t
     assert states(store)[good.key] == "UNDER_WAY"
 
 
+def test_what_was_edited_in_the_database_does_not_begin(lpad: LaunchPad, tmp_path: Path) -> None:
+    slab = slab_member()
+    submit_members(lpad, NAME, [slab], tmp_path)
+    lpad.db["al_inputs"].update_one({"_id": slab.run}, {"$set": {"spec.dft.kind": "gpaw"}})
+    look_after(lpad, NAME)
+    (entry,) = CampaignStore(lpad.db).find(NAME)
+    assert entry["state"] == "STOPPED"
+    assert "was changed in the database" in entry["reason"]
+    assert runs(lpad) == 0
+
+
 def test_a_parked_member_starts_anew_as_another_run(lpad: LaunchPad, tmp_path: Path) -> None:
     short = site(height=2.4, termination={"max_dft_calls": 1})
     store = begin(lpad, [slab_member(), gas(), short], tmp_path)
