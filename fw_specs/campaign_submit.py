@@ -19,9 +19,10 @@ from al_workflows.errors import InputError
 from al_workflows.records import atoms_to_dict
 from al_workflows.results import run_digest
 from fw_specs import hold
-from fw_specs.campaign_store import CampaignStore, Document, member_id
+from fw_specs.campaign_store import CampaignStore, Document
 from fw_specs.campaign_turns import alone
 from fw_specs.keys import LABELS
+from fw_specs.member_store import member_id
 from fw_specs.store import Store
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}")

@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import os
 import secrets
-import socket
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,11 +22,12 @@ from al_workflows.campaign.schedule import Turn, decide
 from al_workflows.campaign.states import MemberState
 from al_workflows.errors import EnvironmentProblem, InputError
 from al_workflows.records import Cycle, VerdictKind, atoms_from_dict
-from al_workflows.results import RunResult
+from al_workflows.results import RunResult, run_digest, run_id
 from al_workflows.spec_file import parse_spec
 from fw_specs import hold, lease
 from fw_specs.campaign_store import CampaignStore, Document, StoredCampaign
 from fw_specs.keys import CAMPAIGN, CYCLES, PRIORITY, RUN
+from fw_specs.processes import local_worker_alive, process_name
 from fw_specs.store import Store
 from fw_specs.submit import submit
 
@@ -63,22 +63,16 @@ def look_after_all(launchpad: LaunchPad) -> list[str]:
     return [said for name in CampaignStore(launchpad.db).names() for said in look_after(launchpad, name)]
 
 
-def look_after(launchpad: LaunchPad, name: str, owner: str | None = None) -> list[str]:
+def look_after(launchpad: LaunchPad, name: str) -> list[str]:
     """Begin, hold and let go on what the schedule says, and take in what ended unnoticed; what was done, in words.
 
     Does nothing if another is at it, who then looks once more.
-
-    Parameters
-    ----------
-    owner
-        Names who looks: the same one takes up at once what it was at when it was killed. By default this process.
     """
-    store, done = CampaignStore(launchpad.db), list[str]()
-    owner = owner or _owner()
+    store, owner, done = CampaignStore(launchpad.db), _owner(), list[str]()
     store.ask(name)
     while True:
         asked, answered = store.asked(name)
-        if asked == answered or not lease.take(store.campaigns, name, owner, LEASE):
+        if asked == answered or not _take(store, name, owner):
             return done
         try:
             with lease.renewed(store.campaigns, name, owner, LEASE):
@@ -97,7 +91,7 @@ def alone(launchpad: LaunchPad, name: str, patience: float = 2 * LEASE) -> Itera
         Somebody looks after it for longer than ``patience`` (s).
     """
     store, owner, end = CampaignStore(launchpad.db), _owner(), time.monotonic() + patience
-    while not lease.take(store.campaigns, name, owner, LEASE):
+    while not _take(store, name, owner):
         if time.monotonic() > end:
             raise EnvironmentProblem(f"campaign {name} is looked after by another process all the time; try again")
         time.sleep(0.1)
@@ -109,7 +103,15 @@ def alone(launchpad: LaunchPad, name: str, patience: float = 2 * LEASE) -> Itera
 
 
 def _owner() -> str:
-    return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+    return f"{process_name(os.getpid())}-{secrets.token_hex(4)}"  # threads of one process are several
+
+
+def _take(store: CampaignStore, name: str, owner: str) -> bool:
+    """Take the campaign's lease; one whose holder was killed on this machine need not run out first."""
+    other = lease.holder(store.campaigns, name)
+    if other is not None and local_worker_alive(other) is False:
+        lease.give_back(store.campaigns, name, other)
+    return lease.take(store.campaigns, name, owner, LEASE)
 
 
 # --- what a check tells -----------------------------------------------------------------------------------------------
@@ -132,7 +134,7 @@ def _tell(
     for name, more in campaigns.items():
         spent, look_again = store.spend(name, more)
         if (result is not None and store.has_open(name)) or (look_again is not None and spent >= look_again):
-            look_after(launchpad, name, owner=f"check of {run}")
+            look_after(launchpad, name)
 
 
 def _progress(cycles: Sequence[Cycle]) -> dict[str, Any]:
@@ -259,8 +261,13 @@ def _do(launchpad: LaunchPad, store: CampaignStore, campaign: StoredCampaign, tu
 
 def _begin(launchpad: LaunchPad, store: CampaignStore, campaign: StoredCampaign, member: Document) -> bool:
     """Submit the member's run; whether it is new."""
-    run, source = member["run"], store.inputs(member["run"])
-    spec = parse_spec(source["spec"], source=f"member {member['key']} of campaign {campaign.name}")
+    source, of = store.inputs(member["run"]), f"member {member['key']} of campaign {campaign.name}"
+    if not member["run"].endswith(f"-{run_digest(source['spec'], source['start'], source['final'])}"):
+        raise InputError(f"what {of} is made of was changed in the database; undo that, or submit the campaign again")
+    spec, start = parse_spec(source["spec"], source=of), atoms_from_dict(source["start"])
     final = None if source["final"] is None else atoms_from_dict(source["final"])
+    run = run_id(spec, start, final)
+    if run != member["run"]:  # a newer version of this program has other defaults
+        store.rename(campaign.name, member["key"], {**source, "_id": run, "spec": spec.model_dump(mode="json")})
     mark = {CAMPAIGN: campaign.name} | ({PRIORITY: member["priority"]} if member["priority"] else {})
-    return submit(launchpad, spec, atoms_from_dict(source["start"]), campaign.directory / run, final, mark)
+    return submit(launchpad, spec, start, campaign.directory / run, final, mark)

@@ -10,8 +10,9 @@ from fireworks import LaunchPad
 from al_workflows.campaign.states import MemberState
 from al_workflows.errors import InputError
 from fw_specs import campaign_turns, hold
-from fw_specs.campaign_store import CampaignStore, Document, selection
+from fw_specs.campaign_store import CampaignStore, Document
 from fw_specs.campaign_submit import start_anew
+from fw_specs.member_store import selection
 from launchpad import control
 from launchpad.slurm_queue import SlurmQueue
 

@@ -16,8 +16,9 @@ from al_workflows.claim import writable_directory
 from al_workflows.errors import InputError
 from al_workflows.spec import ResourcesSpec
 from fw_specs import campaign_turns
-from fw_specs.campaign_store import CampaignStore, selection
+from fw_specs.campaign_store import CampaignStore
 from fw_specs.campaign_submit import Submitted, submit_members
+from fw_specs.member_store import selection
 from fw_specs.store import Store
 from launchpad.campaign_file import PlannedCampaign
 from launchpad.queue_keys import check_resources

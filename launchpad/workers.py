@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -26,11 +25,11 @@ from al_workflows.dft.losses import forgive
 from al_workflows.errors import EnvironmentProblem
 from fw_specs.keys import DFT, FIRST_CYCLE, RUN, STEP
 from fw_specs.ours import only_ours
+from fw_specs.processes import local_worker_alive as local_worker_alive
+from fw_specs.processes import process_name as process_name
 from fw_specs.repair import append_again, lacking_followers, refresh, remove_orphans, unrefreshed
 from launchpad.settings import Source, write_worker_config
 
-#: how the names of this machine's workers begin
-PREFIX = f"alflow-{socket.gethostname()}-"
 #: s after which a workflow's lock counts as left behind; an update takes milliseconds
 LOCK_PATIENCE = 5
 #: goes on until it is ended, looking once a second for what has become ready
@@ -185,14 +184,6 @@ def forgive_points(launchpad: LaunchPad, fw_ids: Iterable[int]) -> None:
             forgive(place)
 
 
-def local_worker_alive(name: str) -> bool | None:
-    """Whether the process of this machine whose name (or whose workers') is ``name`` runs; None for any other name."""
-    pid = name.removeprefix(PREFIX).partition("-")[0]
-    if not name.startswith(PREFIX) or not pid.isdigit():
-        return None
-    return f"{name}-".startswith(f"{process_name(int(pid))}-")
-
-
 def put_back_orphans(launchpad: LaunchPad, run: str) -> list[int]:
     """Make ready what workers of this machine held whose starter was killed before it could put it back."""
     names = launchpad.launches.distinct("fworker.name", {"state": "RUNNING"})
@@ -226,16 +217,6 @@ def mend_workflow(launchpad: LaunchPad, run: str, *, force: bool = False) -> lis
         half_done = lacking_followers(launchpad, run)
         stale = unrefreshed(launchpad, run)
     return [*done, *append_again(launchpad, half_done), *refresh(launchpad, stale)]
-
-
-def process_name(pid: int) -> str:
-    """The name of the process ``pid`` and of the workers that it starts: numbers come again, start times do not."""
-    try:
-        # the fields behind the command, which may hold blanks; the 20th of them is the start time in clock ticks
-        started = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
-    except OSError:
-        started = "ended"
-    return f"{PREFIX}{pid}-{started}"
 
 
 @contextmanager

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +26,7 @@ from tests.campaign.members import gas, site, slab_member, small_campaign
 
 pytestmark = pytest.mark.workflow
 NAME = "small"
+ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2]), "OMP_NUM_THREADS": "1"}
 
 
 @pytest.fixture(autouse=True)
@@ -116,37 +121,45 @@ def test_what_another_campaign_has_computed_is_not_computed_again(lpad: LaunchPa
     assert [one["energy"] for one in store.find("other")] == [one["energy"] for one in store.find(NAME)]
 
 
-def test_a_kill_between_the_entry_and_its_workflow_is_mended_by_the_next_look(
-    lpad: LaunchPad, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def killed(*_: object, **__: object) -> None:
-        raise KeyboardInterrupt
+def killed(lpad_file: Path, tmp_path: Path, where: str, does: str) -> None:
+    """Another process does something, and is killed (SIGKILL) when it calls what is at ``where``."""
+    module, _, name = where.rpartition(".")
+    code = f"""
+import os, pkgutil, signal
+from fireworks import FWorker, LaunchPad
+from fireworks.core.rocket_launcher import rapidfire
+from fw_specs.campaign_turns import look_after
+setattr(pkgutil.resolve_name({module!r}), {name!r}, lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL))
+lpad = LaunchPad.from_file({str(lpad_file)!r})
+{does}
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == -signal.SIGKILL, done.stdout + done.stderr
 
-    members = [slab_member(), gas()]
-    submit_members(lpad, NAME, members, tmp_path)
-    with monkeypatch.context() as patch:  # the run's record is there, its workflow is not
-        patch.setattr("fw_specs.submit.add_workflow", killed)
-        with pytest.raises(KeyboardInterrupt):
-            look_after(lpad, NAME)
-    assert runs(lpad) == 0
+
+@pytest.mark.parametrize(
+    ("where", "workflows"), [("fw_specs.submit.add_workflow", 0), ("fw_specs.member_store.MemberStore.set_state", 1)]
+)
+def test_a_kill_between_an_entry_and_its_workflow_is_mended_by_the_next_look(
+    lpad: LaunchPad, lpad_file: Path, tmp_path: Path, where: str, workflows: int
+) -> None:
+    submit_members(lpad, NAME, [slab_member(), gas()], tmp_path)
+    killed(lpad_file, tmp_path, where, f"look_after(lpad, {NAME!r})")
+    assert runs(lpad) == workflows
+    assert set(states(CampaignStore(lpad.db)).values()) == {"WAITING"}
     look_after(lpad, NAME)
-    with monkeypatch.context() as patch:  # workflows are there, the entries do not know
-        patch.setattr(CampaignStore, "set_state", killed)
-        submit_members(lpad, NAME, [*members, site()], tmp_path)
-        with pytest.raises(KeyboardInterrupt):
-            look_after(lpad, NAME)
-    look_after(lpad, NAME)
-    assert runs(lpad) == 3
+    assert runs(lpad) == 2
     assert set(states(CampaignStore(lpad.db)).values()) == {"UNDER_WAY"}
 
 
 def test_a_kill_between_a_run_s_end_and_its_entry_is_mended_by_the_next_look(
-    lpad: LaunchPad, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    lpad: LaunchPad, lpad_file: Path, tmp_path: Path
 ) -> None:
     store = begin(lpad, small_campaign(), tmp_path, at_once=1)
-    with monkeypatch.context() as patch:
-        patch.setattr(campaign_turns, "after_check", lambda *_: None)
-        work(lpad, tmp_path)
+    where = "fw_specs.member_store.MemberStore.put_end"
+    killed(lpad_file, tmp_path, where, "rapidfire(lpad, FWorker(), sleep_time=0)")
     assert sorted(states(store).values()) == ["UNDER_WAY", "WAITING", "WAITING", "WAITING"]
     said = look_after(lpad, NAME)
     assert "had ended unnoticed: CONVERGED" in said[0]
@@ -237,6 +250,17 @@ def test_a_member_that_cannot_begin_is_parked_with_its_reason(lpad: LaunchPad, t
     assert entry["state"] == "STOPPED"
     assert "is the directory of another-run" in entry["reason"]
     assert states(store)[good.key] == "UNDER_WAY"
+
+
+def test_what_was_edited_in_the_database_does_not_begin(lpad: LaunchPad, tmp_path: Path) -> None:
+    slab = slab_member()
+    submit_members(lpad, NAME, [slab], tmp_path)
+    lpad.db["al_inputs"].update_one({"_id": slab.run}, {"$set": {"spec.dft.kind": "gpaw"}})
+    look_after(lpad, NAME)
+    (entry,) = CampaignStore(lpad.db).find(NAME)
+    assert entry["state"] == "STOPPED"
+    assert "was changed in the database" in entry["reason"]
+    assert runs(lpad) == 0
 
 
 def test_a_parked_member_starts_anew_as_another_run(lpad: LaunchPad, tmp_path: Path) -> None:
