@@ -87,7 +87,7 @@ def examine_gpaw(check: Callable[[], str]) -> Finding:
         return ok("gpaw", "not installed; only `dft.kind: gpaw` needs it")
     except AlWorkflowsError as error:
         text, _, remedy = str(error).partition("; ")
-        return warn("gpaw", text, remedy or "see the README on GPAW")
+        return warn("gpaw", text, remedy or "see docs/dft-codes.md")
 
 
 def gpaw_version() -> str:
