@@ -90,6 +90,8 @@ class Entry:
             "fmax_eV_per_A": one.fmax,
             "dft_calls": one.calls,
             "reused": one.summary.get("reused", 0),
+            "borrowed": one.summary.get("borrowed", 0),
+            "borrowed_from": one.summary.get("borrowed_from", 0),
             "seconds": one.seconds,
             "run": one.run,
             "version": one.version,

@@ -1,4 +1,4 @@
-"""The commands that make tables and files of a campaign: results and export."""
+"""The commands that make tables and files of a campaign: results, reference and export."""
 
 from __future__ import annotations
 
@@ -77,6 +77,53 @@ def export(
     print(f"{found.duplicates} were left out because the same structure was there already")
 
 
+def reference(
+    name: NameArgument,
+    method: Annotated[str, typer.Option(help="An optimizer: BFGS, BFGS-0.04, FIRE, GPMin …")] = "BFGS",
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="DIR", help="By default alflow-reference/<campaign>.", show_default=False
+        ),
+    ] = None,
+    max_calls: Annotated[int, typer.Option(min=1, help="Give a member up after so many single points.")] = 400,
+    where: WhereOption = None,
+    launchpad_file: LaunchpadOption = None,
+) -> None:
+    """Relax members by plain DFT as well, from the same starts, and compare: energies, basins, single points.
+
+    For a fast method, or a few members: each takes what a relaxation by DFT takes. Writes comparison.json; after an
+    interruption the same command goes on. Exit code 1: a member ends higher than plain DFT.
+    """
+    import json
+
+    from al_workflows.benchmark.direct import method_of
+    from al_workflows.campaign.compared import SAME, conclusion
+    from al_workflows.files import write_atomically
+    from al_workflows.preflight import writable_directory
+    from launchpad.campaign_reference import compare_with
+    from launchpad.settings import connect, resolve
+
+    chosen = method_of("relaxation", method)
+    directory = writable_directory(output or Path("alflow-reference") / name)
+    launchpad = connect(resolve(launchpad_file), read_only=True)
+    found = compare_with(
+        launchpad,
+        name,
+        chosen,
+        directory,
+        selected(where),
+        max_calls,
+        lambda key, one: print(f"{key}: {one.outcome}, {one.calls} single points", flush=True),
+    )
+    rows = {"campaign": name, "method": chosen, "same_within_eV": SAME, "members": [one.row() for one in found]}
+    write_atomically(directory / "comparison.json", json.dumps(rows, indent=2) + "\n")
+    print(conclusion(found, chosen))
+    print(f"Written: {directory / 'comparison.json'}")
+    if any(one.ends == "higher" for one in found):
+        raise typer.Exit(1)
+
+
 def _print(found: CampaignResults) -> None:
     from rich.console import Console
 
@@ -92,7 +139,9 @@ def _print(found: CampaignResults) -> None:
                 f"{failure['key']}: {failure['status']}: {failure['cause']} ({failure['directory']})", soft_wrap=True
             )
     states = ", ".join(f"{number} {state}" for state, number in sorted(found.states.items()))
-    calls = f"{found.dft_calls} DFT calls, {found.reused} labels taken over, steps took {found.seconds / 3600:.2f} h"
+    borrowed = sum(entry.outcome.summary.get("borrowed", 0) for entry in found.entries)
+    calls = f"{found.dft_calls} DFT calls, {found.reused} labels taken over, {borrowed} lent"
+    calls += f", steps took {found.seconds / 3600:.2f} h"
     console.print(f"{len(found.entries)} members: {states or 'none'}; {calls}", soft_wrap=True)
 
 
@@ -102,7 +151,16 @@ def _table(found: CampaignResults) -> Table:
     table = Table(box=None, header_style="bold")
     for column in ("member", "state"):
         table.add_column(column, no_wrap=True)
-    for column in ("E_ads (eV)", "rank", "barrier (eV)", "energy (eV)", "fmax (eV/Å)", "DFT calls", "time (s)"):
+    for column in (
+        "E_ads (eV)",
+        "rank",
+        "barrier (eV)",
+        "energy (eV)",
+        "fmax (eV/Å)",
+        "DFT calls",
+        "borrowed",
+        "time (s)",
+    ):
         table.add_column(column, justify="right")
     table.add_column("remark")
     for entry in found.entries:
@@ -117,6 +175,7 @@ def _table(found: CampaignResults) -> Table:
             _number(one.energy),
             _number(one.fmax),
             str(one.calls),
+            str(one.summary.get("borrowed", 0)),
             f"{one.seconds:.1f}",
             "; ".join(filter(None, (parked, entry.missing))),
         )

@@ -26,6 +26,9 @@ def add_to(app: typer.Typer) -> None:
     app.command(epilog=example.format("run screening --workers 4"))(run)
     app.command(epilog=example.format("status screening"))(status)
     app.command(epilog=example.format("results screening --csv screening.csv"))(campaign_files.results)
+    app.command(epilog=example.format("reference screening --where adsorbate=O --method BFGS"))(
+        campaign_files.reference
+    )
     app.command(epilog=example.format("pause screening --where bulk=Pt"))(pause)
     app.command(epilog=example.format("resume screening --where 'site=hollow*' --where bulk=Pt"))(resume)
     app.command(epilog=example.format("cancel screening --where adsorbate=CO"))(cancel)

@@ -1,0 +1,77 @@
+"""A campaign's questions put straight to DFT, for those who can afford it: on a fast method, or for a few members."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+from ase.calculators.calculator import Calculator
+from ase.calculators.emt import EMT
+from fireworks import LaunchPad
+
+from al_workflows.benchmark.parent import Outcome
+from al_workflows.benchmark.peers import PEERS, relax_by_peer
+from al_workflows.campaign.compared import Compared, Direct, compare
+from al_workflows.dft.calculator import SinglePoints
+from al_workflows.errors import InputError
+from al_workflows.files import write_atomically
+from al_workflows.spec import EmtSpec, RelaxationSpec, RunSpec
+from fw_specs.campaign_store import CampaignStore
+from fw_specs.member_store import selection
+from fw_specs.store import Store
+from launchpad.campaigns import read_results
+
+REFERENCE_FILE, POINTS = "reference.json", "points"
+
+
+def compare_with(
+    launchpad: LaunchPad,
+    name: str,
+    method: str,
+    directory: Path,
+    where: Mapping[str, str],
+    max_calls: int,
+    listener: Callable[[str, Direct], None],
+) -> list[Compared]:
+    """Relax the campaign's members that fit ``where`` by ``method`` as well, from their starts, to their own targets.
+
+    What is done is kept below ``directory``: the same command goes on where it stopped. Barriers and dynamics are left
+    out.
+
+    Raises
+    ------
+    InputError
+        There is no such campaign, or no relaxation in it that fits has begun.
+    """
+    results = read_results(launchpad, name)
+    begun = [one for one in CampaignStore(launchpad.db).find(name, selection(where)) if one.get("begun")]
+    store, found = Store(launchpad.db), dict[str, Direct]()
+    for member in begun:
+        run = store.run(member["run"])
+        if not isinstance(run.spec.simulation, RelaxationSpec):
+            continue
+        kept = directory / member["run"] / f"{method}.json"
+        if kept.is_file():
+            found[member["key"]] = Direct(**json.loads(kept.read_text()))
+        else:
+            parent = _parent(run.spec, directory / member["run"] / POINTS)
+            trial = relax_by_peer(PEERS[method], run.start, parent, run.spec.simulation.fmax, max_calls, float("inf"))
+            energy = None
+            if trial.outcome is Outcome.CONVERGED and trial.end is not None:
+                energy = float(trial.counted.energies[trial.end])
+            outcome = trial.remark or trial.outcome.value
+            found[member["key"]] = Direct(energy, trial.counted.calls, outcome)
+            write_atomically(kept, json.dumps(asdict(found[member["key"]])))
+        listener(member["key"], found[member["key"]])
+    if not found:
+        raise InputError(
+            f"no relaxation of campaign {name} that fits has begun; `alflow campaign status {name}` tells more"
+        )
+    return compare(results.entries, found)
+
+
+def _parent(spec: RunSpec, directory: Path) -> Calculator:
+    """The member's DFT: in this process where that takes milliseconds."""
+    return EMT() if isinstance(spec.dft, EmtSpec) else SinglePoints(spec.dft, directory, lambda _: None)
