@@ -1,0 +1,54 @@
+"""A campaign's file, through plan, workers and results, to plain DFT's answers beside: all as a user types it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+from fireworks import LaunchPad
+
+from fw_specs.campaign_store import CampaignStore
+from tests.launchpad.test_campaign import Shell, shell
+
+__all__ = ["shell"]  # a fixture
+
+pytestmark = pytest.mark.workflow
+FILE = {
+    "bulks": ["Cu"],
+    "slabs": {"miller": [[1, 1, 1]], "thickness": 4.0, "vacuum": 8.0, "min_lateral": 4.0, "fixed_layers": 1},
+    "adsorbates": ["O"],
+    "sites": {"positions": ["hollow"]},
+    "run": {"simulation": {"kind": "relaxation", "fmax": 0.05}, "dft": {"kind": "emt"}},
+}
+
+
+def test_from_the_file_to_plain_dft(shell: Shell, lpad: LaunchPad, tmp_path: Path) -> None:
+    (tmp_path / "oxygen.yaml").write_text(yaml.safe_dump(FILE))
+    assert "4 new members" in shell("submit", "oxygen.yaml")
+    assert "4 members: 4 CONVERGED" in shell("run", "oxygen")
+    found = {one["key"]: one for one in json.loads(shell("results", "oxygen", "--json"))["entries"]}
+    first, second = (found[f"Cu-111-t0-O-hollow{number}"] for number in (1, 2))
+    assert second["borrowed"] > 0  # the members of a campaign learn from each other
+    assert second["borrowed_from"] >= 1
+    assert second["dft_calls"] <= first["dft_calls"]
+    text = shell("reference", "oxygen")
+    assert "4 end within 10 meV of BFGS's energy" in text
+    rows = json.loads((tmp_path / "alflow-reference" / "oxygen" / "comparison.json").read_text())["members"]
+    assert {row["ends"] for row in rows} == {"same"}
+    assert sum(row["dft_calls"] for row in rows) < sum(row["direct_dft_calls"] for row in rows)
+    assert shell("reference", "oxygen") == text  # what was computed is kept
+
+    alone = FILE | {"run": FILE["run"] | {"sharing": None}}  # type: ignore[operator]
+    (tmp_path / "alone.yaml").write_text(yaml.safe_dump(alone))
+    shell("submit", "alone.yaml")
+    runs = {one["key"]: one["run"] for one in CampaignStore(lpad.db).find("alone")}
+    assert runs["Cu-111-t0"] not in {one["run"] for one in CampaignStore(lpad.db).find("oxygen")}
+
+
+def test_what_cannot_be_compared(shell: Shell, tmp_path: Path) -> None:
+    (tmp_path / "oxygen.yaml").write_text(yaml.safe_dump(FILE))
+    shell("submit", "oxygen.yaml")
+    assert "does not answer runs" in shell("reference", "oxygen", "--method", "Newton", code=2)
+    assert "no relaxation of campaign oxygen that fits" in shell("reference", "oxygen", "--where", "bulk=Pt", code=2)
