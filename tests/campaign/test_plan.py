@@ -235,9 +235,15 @@ def gpaw(kpts: object, **parameters: object) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("override", "made"), [(gpaw([1, 1, 1]), True), (gpaw([1, 1, 1], xc="PBE"), False), (gpaw({"density": 2}), True)]
+    ("override", "made"),
+    [
+        (gpaw([1, 1, 1]), True),
+        (gpaw([1, 1, 1], xc="PBE"), False),
+        (gpaw({"density": 2}), True),
+        (gpaw([1, 1, 1], spinpol=True), True),
+    ],
 )
-def test_a_box_may_have_other_k_points(override: dict[str, Any], made: bool) -> None:
+def test_a_box_may_have_other_k_points_and_spin(override: dict[str, Any], made: bool) -> None:
     run = {"simulation": {"kind": "relaxation"}, **gpaw([4, 4, 1], xc="RPBE")}
     plan = planned(run=run, overrides=[{"where": {"role": "molecule"}, "run": override}])
     assert ("Cu-111-t0-O-hollow1" in keys(plan)) is made
