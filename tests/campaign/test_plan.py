@@ -314,6 +314,13 @@ def test_moments_that_a_bulk_comes_with_are_not_lost_unseen() -> None:
     ) + [0]
 
 
+def test_what_lacks_is_remarked_once() -> None:
+    run = {"dft": {"kind": "ase", "calculator": "ase.calculators.lj.LennardJones"}}
+    (remark,) = planned(bulks=["Ti"], slabs={"miller": [0, 0, 1]}, adsorbates=["O", "CO", "N"], run=run).remarks
+    assert "no Morse parameters for Ti" in remark
+    assert "C-Ti" in remark
+
+
 def test_a_disordered_crystal_is_refused(tmp_path: Path) -> None:
     (tmp_path / "alloy.cif").write_text(
         "data_alloy\n_cell_length_a 3.8\n_cell_length_b 3.8\n_cell_length_c 3.8\n_cell_angle_alpha 90\n"
