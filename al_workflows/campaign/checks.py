@@ -48,6 +48,6 @@ class Checks:
         except EnvironmentProblem as error:  # the prior's package
             found = [str(error)]
         for remark in found:
-            what = remark.partition(" (")[0]  # slabs lack the same with each adsorbate: the longest says most
-            self._remarks[what] = max(self._remarks.get(what, ""), remark, key=len)
+            what = remark.partition(" (")[0]  # slabs lack the same with each adsorbate: the most pairs say most
+            self._remarks[what] = max(self._remarks.get(what, ""), remark, key=lambda text: text.count(","))
         return None
