@@ -116,10 +116,10 @@ class Book:
 
     def _refuse_other_dft(self, dft: DftSpec, reference: Member) -> None:
         """Raise an :class:`InputError` unless energies by ``dft`` may be compared with the reference's."""
-        sampling = reference.role is not Role.MOLECULE  # a slab is in the cell of what is compared with it
-        asked = id(dft), id(reference.spec.dft), sampling
+        one_cell = reference.role is not Role.MOLECULE
+        asked = id(dft), id(reference.spec.dft), one_cell
         if asked not in self._compared:
-            self._compared[asked] = differing(dft, reference.spec.dft, sampling)
+            self._compared[asked] = differing(dft, reference.spec.dft, one_cell)
         difference = self._compared[asked]
         if difference is not None:
             raise InputError(
@@ -140,13 +140,13 @@ class Book:
         return []
 
     def _mixed_dft(self) -> list[str]:
-        """A remark if members' DFT settings differ in more than k-points."""
+        """A remark if members' DFT settings differ in more than k-points and spin."""
         groups: list[tuple[Member, int]] = []
         numbers = Counter(id(member.spec.dft) for member in self.members.values())
         first = {id(member.spec.dft): member for member in reversed(self.members.values())}
         for which, number in numbers.items():
             for n, (other, count) in enumerate(groups):
-                if differing(first[which].spec.dft, other.spec.dft, sampling=False) is None:
+                if differing(first[which].spec.dft, other.spec.dft, one_cell=False) is None:
                     groups[n] = other, count + number
                     break
             else:

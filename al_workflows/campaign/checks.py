@@ -11,12 +11,17 @@ from al_workflows.spec import RunSpec
 
 
 class Checks:
-    """Remembers answers; ``remarks`` are lines on what lacks and need not."""
+    """Remembers answers."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[int, frozenset[str]], str | None] = {}
         self._kept: list[RunSpec] = []  # an id is of one object as long as that is there
-        self.remarks: list[str] = []
+        self._remarks: dict[str, str] = {}
+
+    @property
+    def remarks(self) -> list[str]:
+        """Lines on what lacks and need not be there."""
+        return list(self._remarks.values())
 
     def ask(self, spec: RunSpec, atoms: Atoms) -> None:
         """Raise an :class:`InputError` if no single point or no prior of these elements could succeed.
@@ -42,5 +47,7 @@ class Checks:
             return str(error)
         except EnvironmentProblem as error:  # the prior's package
             found = [str(error)]
-        self.remarks += [remark for remark in found if remark not in self.remarks]
+        for remark in found:
+            what = remark.partition(" (")[0]  # slabs lack the same with each adsorbate: the most pairs say most
+            self._remarks[what] = max(self._remarks.get(what, ""), remark, key=lambda text: text.count(","))
         return None

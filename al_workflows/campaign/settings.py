@@ -16,8 +16,11 @@ from al_workflows.spec_file import parse_spec, settings_beside
 
 #: what each member has of its own
 _OWN = ("name", "seed", "structure", "final_structure")
-#: settings by which reciprocal space is sampled, which depend on the cell
-_SAMPLING = frozenset({"kpts", "koffset", "gamma", "kspacing"})
+#: settings that follow from the system and not from the method: k-points from the cell, spin from the species
+_OF_THE_SYSTEM = frozenset(
+    {"kpts", "koffset", "gamma", "kspacing", "kgamma"}
+    | {"ispin", "magmom", "nupdown", "nspin", "starting_magnetization", "tot_magnetization", "spinpol"}
+)
 
 
 class FileError(InputError):
@@ -160,7 +163,7 @@ def bulk_dft(campaign: Campaign) -> DftSpec:
     Raises
     ------
     InputError
-        They are none, or differ from the members' in more than k-points.
+        They are none, or differ from the members' in more than k-points and spin.
     """
     base = {"name": campaign.spec.name, "structure": "bulk.extxyz", "simulation": {"kind": "relaxation"}}
     data = {**base, "dft": campaign.spec.run.get("dft", {})}
@@ -168,25 +171,27 @@ def bulk_dft(campaign: Campaign) -> DftSpec:
         completed(settings_beside(parse_spec(one, source), campaign.directory)).dft
         for one, source in ((merged(data, {"dft": campaign.spec.eos.dft}), "`eos.dft` over `run`"), (data, "`run`"))
     )
-    difference = differing(ours, theirs, sampling=False)
+    difference = differing(ours, theirs, one_cell=False)
     if difference is not None:
-        raise InputError(f"`eos.dft` changes {difference} but may change k-points alone; take the rest out of it")
+        raise InputError(
+            f"`eos.dft` changes {difference} but may change k-points and spin alone; take the rest out of it"
+        )
     return ours
 
 
-def differing(one: DftSpec, other: DftSpec, sampling: bool) -> str | None:
+def differing(one: DftSpec, other: DftSpec, one_cell: bool) -> str | None:
     """What two DFT settings differ in, as to be read; None if their energies may be compared.
 
     Parameters
     ----------
-    sampling
-        Whether k-points count as well: they do for structures in one cell.
+    one_cell
+        Whether both are of a structure in one cell, with and without an adsorbate: then k-points and spin count too.
     """
     if one.kind != other.kind:
         return f"dft.kind ({one.kind}, {other.kind})"
     ours, theirs = _flat(own_settings(one)), _flat(own_settings(other))
     for name in sorted(ours.keys() | theirs.keys()):
-        if not sampling and _SAMPLING & set(name.split(".")):
+        if not one_cell and _OF_THE_SYSTEM & {part.partition("(")[0].lower() for part in name.split(".")}:
             continue
         if ours.get(name) != theirs.get(name):
             return f"dft.{name} ({ours.get(name)!r}, {theirs.get(name)!r})"

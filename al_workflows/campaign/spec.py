@@ -26,7 +26,7 @@ class EosSpec(Strict):
 
     points: int = Field(7, ge=5, le=51, description="volumes")
     strain: float = Field(0.06, ge=0.01, le=0.3, description="farthest volume from the given one, as a share of it")
-    dft: dict[str, Any] = Field(default_factory=dict, description="over run.dft: the bulk's k-points")
+    dft: dict[str, Any] = Field(default_factory=dict, description="over run.dft: the bulk's k-points and spin")
 
 
 class SlabsSpec(Strict):

@@ -235,9 +235,15 @@ def gpaw(kpts: object, **parameters: object) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("override", "made"), [(gpaw([1, 1, 1]), True), (gpaw([1, 1, 1], xc="PBE"), False), (gpaw({"density": 2}), True)]
+    ("override", "made"),
+    [
+        (gpaw([1, 1, 1]), True),
+        (gpaw([1, 1, 1], xc="PBE"), False),
+        (gpaw({"density": 2}), True),
+        (gpaw([1, 1, 1], spinpol=True), True),
+    ],
 )
-def test_a_box_may_have_other_k_points(override: dict[str, Any], made: bool) -> None:
+def test_a_box_may_have_other_k_points_and_spin(override: dict[str, Any], made: bool) -> None:
     run = {"simulation": {"kind": "relaxation"}, **gpaw([4, 4, 1], xc="RPBE")}
     plan = planned(run=run, overrides=[{"where": {"role": "molecule"}, "run": override}])
     assert ("Cu-111-t0-O-hollow1" in keys(plan)) is made
@@ -306,6 +312,13 @@ def test_moments_that_a_bulk_comes_with_are_not_lost_unseen() -> None:
     assert plan.members[-1].start.get_initial_magnetic_moments().tolist() == [0.6] * (
         len(plan.members[-1].start) - 1
     ) + [0]
+
+
+def test_what_lacks_is_remarked_once() -> None:
+    run = {"dft": {"kind": "ase", "calculator": "ase.calculators.lj.LennardJones"}}
+    (remark,) = planned(bulks=["Ti"], slabs={"miller": [0, 0, 1]}, adsorbates=["O", "CO", "N"], run=run).remarks
+    assert "no Morse parameters for Ti" in remark
+    assert "C-Ti" in remark
 
 
 def test_a_disordered_crystal_is_refused(tmp_path: Path) -> None:
