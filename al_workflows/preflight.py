@@ -10,6 +10,7 @@ from ase import Atoms
 
 from al_workflows.claim import claimed_directory as claimed_directory
 from al_workflows.claim import writable_directory as writable_directory
+from al_workflows.dft.sampling import sampling_remark
 from al_workflows.dft.settings import check_available
 from al_workflows.dft.spec import resolved
 from al_workflows.errors import InputError
@@ -62,6 +63,7 @@ def prepare_structure(spec: RunSpec, start: Atoms, final: Atoms | None = None) -
     elements = sorted(set(start.get_chemical_symbols()))
     remarks = check_prior(start, spec.potential.prior)
     check_available(spec.dft, elements)
+    remarks += tuple(remark for remark in [sampling_remark(start, spec.dft)] if remark is not None)
     _refuse_lost_constraints(start, str(spec.structure))
     if spec.confirm_minimum == "always":
         _refuse_bent_constraints(start, str(spec.structure))

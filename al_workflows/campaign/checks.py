@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ase import Atoms
 
+from al_workflows.dft.sampling import sampling_remark
 from al_workflows.dft.settings import check_available
 from al_workflows.errors import EnvironmentProblem, InputError
 from al_workflows.potential import check_prior
@@ -28,6 +29,9 @@ class Checks:
 
         A code that is not installed here is a remark: a plan may be made elsewhere.
         """
+        remark = sampling_remark(atoms, spec.dft)
+        if remark is not None:
+            self._remarks["k-points"] = remark
         asked = id(spec), frozenset(atoms.get_chemical_symbols())
         if asked not in self._known:
             self._kept.append(spec)
