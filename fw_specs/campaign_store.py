@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -112,7 +112,6 @@ class CampaignStore(MemberStore):
         )
         return (0, None) if found is None else (found["spent"], found.get("look_again"))
 
-    def put_trouble(self, run: str, text: str) -> None:
-        """Have the status of the campaigns of ``run`` say what went wrong."""
-        names = self._members.distinct("campaign", {"run": run})
-        self.campaigns.update_many({"_id": {"$in": names}}, {"$set": {"trouble": text}})
+    def put_trouble(self, names: Collection[str], text: str) -> None:
+        """Have the status of these campaigns say what went wrong."""
+        self.campaigns.update_many({"_id": {"$in": sorted(names)}}, {"$set": {"trouble": text}})

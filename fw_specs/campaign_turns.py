@@ -17,10 +17,11 @@ from contextlib import contextmanager
 from typing import Any
 
 from fireworks import LaunchPad
+from fireworks.core.launchpad import LockedWorkflowError
 
 from al_workflows.campaign.schedule import Turn, decide
 from al_workflows.campaign.states import MemberState
-from al_workflows.errors import EnvironmentProblem, InputError
+from al_workflows.errors import AlWorkflowsError, EnvironmentProblem, InputError
 from al_workflows.records import Cycle, VerdictKind, atoms_from_dict
 from al_workflows.results import RunResult, run_digest, run_id
 from al_workflows.spec_file import parse_spec
@@ -55,12 +56,22 @@ def after_check(launchpad: LaunchPad, run: str, cycles: Sequence[Cycle], result:
             _tell(launchpad, store, run, members, cycles, result)
     except Exception as error:
         logger.exception("the campaign of %s was not looked after", run)
-        store.put_trouble(run, f"after the last check of {run}: {type(error).__name__}: {error}")
+        store.put_trouble(
+            {member["campaign"] for member in store.of_run(run)},
+            f"after the last check of {run}: {type(error).__name__}: {error}",
+        )
 
 
 def look_after_all(launchpad: LaunchPad) -> list[str]:
-    """Look after every campaign; what was done, in words."""
-    return [said for name in CampaignStore(launchpad.db).names() for said in look_after(launchpad, name)]
+    """Look after every campaign; what was done, or went wrong, in words."""
+    store, done = CampaignStore(launchpad.db), list[str]()
+    for name in store.names():
+        try:
+            done += look_after(launchpad, name)
+        except (AlWorkflowsError, LockedWorkflowError) as error:  # of this campaign, perhaps of this moment
+            done.append(f"campaign {name} was not looked after: {error}")
+            store.put_trouble({name}, str(error))
+    return done
 
 
 def look_after(launchpad: LaunchPad, name: str) -> list[str]:

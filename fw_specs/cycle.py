@@ -18,7 +18,7 @@ from fireworks.utilities.fw_serializers import load_object
 from al_workflows.claim import place_of
 from al_workflows.records import Request, Selection
 from al_workflows.spec import RunSpec, StepResources
-from fw_specs.keys import CHECK, CYCLE, DFT, FIRST_CYCLE, QUERY, RUN, SIMULATE, STEP, TASKS, TRAIN
+from fw_specs.keys import CAMPAIGN, CHECK, CYCLE, DFT, FIRST_CYCLE, PRIORITY, QUERY, RUN, SIMULATE, STEP, TASKS, TRAIN
 
 
 def first_cycle(run: str, spec: RunSpec, directory: Path, selection: Selection | None) -> Workflow:
@@ -52,9 +52,9 @@ def hold(fireworks: Iterable[Firework], state: str | None) -> None:
 
 
 def mark(fireworks: Iterable[Firework], marks: Mapping[str, Any]) -> None:
-    """Have ``fireworks`` carry what their run's record says of them all."""
+    """Have ``fireworks`` carry what their run's record says of them all: its campaign and its priority."""
     for firework in fireworks:
-        firework.spec.update(marks)
+        firework.spec.update({key: marks[key] for key in (CAMPAIGN, PRIORITY) if key in marks})
 
 
 def point_directory(directory: Path, request: Request) -> Path:

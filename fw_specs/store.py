@@ -52,6 +52,7 @@ INDEXES = (
     ("fireworks", (f"spec.{RUN}", "state")),
     (CYCLES, ("run", "closed.verdict.kind")),
     (MEMBERS, ("campaign", "state")),
+    (MEMBERS, ("campaign", "order")),
     (MEMBERS, ("run",)),
 )
 FIRST_CYCLES = (f"metadata.{RUN}", f"metadata.{FIRST_CYCLE}")

@@ -26,11 +26,11 @@ from fw_specs.campaign_turns import after_check, look_after
 from fw_specs.keys import CAMPAIGNS, CYCLES, INPUTS, MEMBERS, RUNS
 from launchpad.benchmark_cycle import own_database
 from launchpad.benchmark_workflow import quiet, server_seconds
-from launchpad.campaign_file import PlannedCampaign
 from launchpad.campaign_run import work_off_campaign
 from launchpad.campaign_status import CampaignStatus, read_status
 from launchpad.campaigns import read_results, submit_campaign
 from launchpad.local_mongo import LocalMongo
+from launchpad.planned_campaign import PlannedCampaign
 from launchpad.settings import Source
 
 NAME = "benchmark"

@@ -20,7 +20,7 @@ from fw_specs.campaign_store import CampaignStore
 from fw_specs.campaign_submit import Submitted, submit_members
 from fw_specs.member_store import selection
 from fw_specs.store import Store
-from launchpad.campaign_file import PlannedCampaign
+from launchpad.planned_campaign import PlannedCampaign
 from launchpad.queue_keys import check_resources
 from launchpad.status import fizzled_cause
 

@@ -169,7 +169,7 @@ def efficiency_rows(worked: Worked, here: InProcess) -> list[EfficiencyRow]:
     """By what the steps take in one process, and by what the workers recorded of them."""
     each = here.per_call
     return [
-        _row("measured in one process, nothing beside", each * worked.calls, each * worked.most_calls, worked),
+        _row("measured in one process, before", each * worked.calls, each * worked.most_calls, worked),
         _row("recorded by the workers, who shared the machine", worked.recorded, worked.longest_recorded, worked),
     ]
 

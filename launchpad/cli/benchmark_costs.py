@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import typer
@@ -100,11 +101,15 @@ def campaign(
     from launchpad.benchmark_campaign import import_cost, scale, work_off
 
     output = writable_directory(output)
+    before = os.getloadavg()[1]
     with Counter() as counter:
-        settings = import_cost()
+        settings: dict[str, object] = {**import_cost()}
         many = scale(submit, counter.said) if submit else None
         here = run_in_process(synthetic(min(members, SAMPLE), sleep)) if members else None
         worked = work_off(members, sleep, workers, counter.said) if members else None
+    # whoever else computes on the machine is in the wall times
+    load = [round(before, 1), round(os.getloadavg()[1], 1)]
+    settings |= {"load of the machine over 5 minutes, before and after": load}
     if many is not None:
         settings |= {"memory of the process that submitted, MB": round(many.memory)}
     rows, sizes = ([], []) if many is None else (many.calls, many.sizes)

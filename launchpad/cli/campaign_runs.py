@@ -61,8 +61,8 @@ def submit(
     """
     from dataclasses import replace
 
-    from launchpad.campaign_file import planned
     from launchpad.campaigns import submit_campaign
+    from launchpad.planned_campaign import planned
     from launchpad.settings import connect, resolve, write_worker_config
 
     plan = planned(file)

@@ -19,7 +19,7 @@ from al_workflows.errors import InputError
 from fw_specs import campaign_turns, lease
 from fw_specs.campaign_store import CampaignStore
 from fw_specs.campaign_submit import start_anew, submit_members
-from fw_specs.campaign_turns import look_after
+from fw_specs.campaign_turns import look_after, look_after_all
 from fw_specs.store import Store
 from fw_specs.submit import submit
 from tests.campaign.members import gas, site, slab_member, small_campaign
@@ -211,6 +211,20 @@ def test_one_looks_at_a_time_and_word_that_is_left_is_heeded(lpad: LaunchPad, tm
     assert runs(lpad) == 1
 
 
+def test_several_who_look_at_once_begin_as_many_as_may(lpad: LaunchPad, lpad_file: Path, tmp_path: Path) -> None:
+    members = [site(key=f"site-{number}", seed=number, references={}) for number in range(8)]
+    submit_members(lpad, NAME, members, tmp_path, Limits(at_once=5, waves=False))
+    code = "import sys; from fireworks import LaunchPad; from fw_specs.campaign_turns import look_after; "
+    code += f"look_after(LaunchPad.from_file(sys.argv[1]), {NAME!r})"
+    words = [sys.executable, "-c", code, str(lpad_file)]
+    looking = [subprocess.Popen(words, cwd=tmp_path, env=ENVIRONMENT, stdout=subprocess.DEVNULL) for _ in range(4)]
+    assert [process.wait() for process in looking] == [0] * 4
+    assert runs(lpad) == 5
+    assert sorted(states(CampaignStore(lpad.db)).values()) == ["UNDER_WAY"] * 5 + ["WAITING"] * 3
+    asked, answered = CampaignStore(lpad.db).asked(NAME)
+    assert asked == answered
+
+
 def test_a_spent_budget_holds_what_is_under_way_and_a_higher_one_lets_it_go_on(lpad: LaunchPad, tmp_path: Path) -> None:
     members = [gas(), slab_member(), site(height=2.2), site(where="hcp", height=2.2)]
     store = begin(lpad, members, tmp_path, dft_calls=5)
@@ -250,6 +264,18 @@ def test_a_member_that_cannot_begin_is_parked_with_its_reason(lpad: LaunchPad, t
     assert entry["state"] == "STOPPED"
     assert "is the directory of another-run" in entry["reason"]
     assert states(store)[good.key] == "UNDER_WAY"
+
+
+def test_a_directory_that_cannot_be_written_parks_nobody(lpad: LaunchPad, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    submit_members(lpad, NAME, [slab_member(), gas()], tmp_path / "file")
+    begin(lpad, [gas()], tmp_path, "other")
+    said = look_after_all(lpad)
+    assert len(said) == 1
+    assert f"campaign {NAME} was not looked after: directory" in said[0]
+    store = CampaignStore(lpad.db)
+    assert "cannot be written" in store.campaign(NAME).trouble
+    assert set(states(store).values()) == {"WAITING"}
 
 
 def test_what_was_edited_in_the_database_does_not_begin(lpad: LaunchPad, tmp_path: Path) -> None:

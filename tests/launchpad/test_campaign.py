@@ -18,9 +18,9 @@ from al_workflows.campaign.member import Member
 from al_workflows.campaign.states import Limits
 from fw_specs.campaign_store import CampaignStore
 from fw_specs.store import Store
-from launchpad import campaign_file, settings
-from launchpad.campaign_file import PlannedCampaign
+from launchpad import planned_campaign, settings
 from launchpad.cli.app import app
+from launchpad.planned_campaign import PlannedCampaign
 from launchpad.supervise import keep_held
 from tests.campaign.members import gas, site, slab_member, small_campaign
 from tests.launchpad.test_rlaunch import ENVIRONMENT
@@ -43,7 +43,7 @@ class Shell:
     ) -> None:
         """What the campaign's file describes from now on."""
         plan = PlannedCampaign(NAME, members, limits, skipped)
-        self._patch.setattr(campaign_file, "planned", lambda _: plan)
+        self._patch.setattr(planned_campaign, "planned", lambda _: plan)
 
     def __call__(self, *words: str, code: int = 0) -> str:
         done: Result = CliRunner().invoke(app, ["campaign", *words, "--launchpad", str(self._file)])
