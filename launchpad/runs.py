@@ -105,7 +105,7 @@ def work_off(
             if status.state is RunState.FIZZLED and not status.fireworks.keys() & {"RUNNING", "READY"}:
                 if waiting := outages_alone(launchpad, run):
                     outages += 1
-                    _wait(f"{waiting[0]}", waiting[0].cause, outages, activity)
+                    _wait(directory, str(waiting[0]), waiting[0].cause, outages, activity)
                     for one in waiting:
                         launchpad.rerun_fw(one.fw_id)
                     continue
@@ -119,7 +119,7 @@ def work_off(
             dead += len(crew.dead())
             if crew.dead() and disk_is_full(directory):  # they cannot even write their log
                 dead, outages = 0, outages + 1
-                _wait(run, f"the disk of {directory} is full", outages, activity)
+                _wait(directory, run, f"the disk of {directory} is full", outages, activity)
             if dead > MAX_DEAD:
                 raise EnvironmentProblem(f"the workers of run {run} end before it does, the last {dead}; see {log}")
             for what in replace_dead(launchpad, crew):
@@ -127,11 +127,16 @@ def work_off(
             time.sleep(POLL)
 
 
-def _wait(name: str, cause: str, times: int, activity: Activity) -> None:
-    seconds = pause(FIRST_PAUSE, times)
+def _wait(directory: Path, name: str, cause: str, times: int, activity: Activity) -> None:
+    """Wait out an outage: until there is space again in ``directory``, if that was full, and at most the pause."""
+    seconds, full = pause(FIRST_PAUSE, times), disk_is_full(directory)
     logger.warning("%s", Waiting(name, cause, seconds))
     activity("waiting for the end of an outage")
-    time.sleep(seconds)
+    end = time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0:
+        time.sleep(min(1.0, left))
+        if full and not disk_is_full(directory):
+            break
 
 
 def _running(launchpad: LaunchPad, run: str) -> str:
