@@ -1,18 +1,15 @@
-"""From a campaign's file to its plan and to what is submitted, with what the environment has for it."""
+"""What is submitted of a campaign's file."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from al_workflows.campaign.file import Campaign, load_campaign
-from al_workflows.campaign.materials_project import KEY_VARIABLES, MaterialsProject
 from al_workflows.campaign.member import Member
-from al_workflows.campaign.members import plan_campaign
-from al_workflows.campaign.plan import Plan
 from al_workflows.campaign.states import Limits
+from al_workflows.dft.settings import check_available
+from launchpad.campaign_file import read_plan
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,24 +22,6 @@ class PlannedCampaign:
     skipped: Sequence[Mapping[str, str]] = ()
 
 
-def materials_project(campaign: Campaign, environment: Mapping[str, str] = os.environ) -> MaterialsProject:
-    """Who gives crystals of the Materials Project, by the user's key if there is one."""
-    key = next((environment[name] for name in KEY_VARIABLES if environment.get(name)), None)
-    return MaterialsProject(key, campaign.directory)
-
-
-def read_plan(path: Path) -> tuple[Campaign, Plan]:
-    """The campaign in the file ``path``, and its members.
-
-    Raises
-    ------
-    InputError
-        The file, or the settings of its runs, break a rule.
-    """
-    campaign = load_campaign(path)
-    return campaign, plan_campaign(campaign, materials_project(campaign))
-
-
 def planned(path: Path) -> PlannedCampaign:
     """What is submitted of the campaign in the file ``path``.
 
@@ -50,9 +29,19 @@ def planned(path: Path) -> PlannedCampaign:
     ------
     InputError
         The file, or the settings of its runs, break a rule.
+    EnvironmentProblem
+        The DFT code is not installed or not complete: of a plan that is a remark, but a run checks it as well.
     """
     campaign, plan = read_plan(path)
+    _refuse_missing_code(plan.members)
     schedule = campaign.spec.schedule
     limits = Limits(schedule.max_dft_calls, schedule.at_once, schedule.at_least, schedule.waves)
     skipped = [{"key": one.key, "why": one.why} for one in plan.skipped]
     return PlannedCampaign(plan.name, plan.members, limits, skipped)
+
+
+def _refuse_missing_code(members: Sequence[Member]) -> None:
+    """Ask once for each kind of settings and elements."""
+    asked = {(id(member.spec.dft), frozenset(member.start.get_chemical_symbols())): member for member in members}
+    for member in asked.values():
+        check_available(member.spec.dft, sorted(set(member.start.get_chemical_symbols())))
