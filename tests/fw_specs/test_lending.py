@@ -15,7 +15,7 @@ from fw_specs.store import Store
 from fw_specs.submit import submit
 from fw_specs.tasks import lending_potential
 from tests.builders import run_spec, slab
-from tests.fw_specs.test_run import in_a_directory_of_its_own, numbers, through_fireworks
+from tests.fw_specs.test_run import in_a_directory_of_its_own, numbers, through_fireworks, work
 
 __all__ = ["in_a_directory_of_its_own"]  # a fixture
 
@@ -87,3 +87,17 @@ def test_networks_begin_with_a_lenders_weights(lpad: LaunchPad, tmp_path: Path) 
     second = through_fireworks(lpad, warm, slab(1.9, seed=2), tmp_path, "second")
     assert second.borrowed
     assert store.last_potential(second.run) is not None
+
+
+def test_rerunning_what_has_borrowed_changes_nothing(lpad: LaunchPad, tmp_path: Path) -> None:
+    through_fireworks(lpad, SHARING, slab(2.2, seed=1), tmp_path, "first")
+    second = through_fireworks(lpad, SHARING, slab(1.9, seed=2), tmp_path, "second")
+    through_fireworks(lpad, SHARING, slab(2.0, seed=3), tmp_path, "third")  # by now there is more to borrow
+    for firework in list(lpad.fireworks.find({"spec.al_run": second.run}, {"fw_id": 1, "name": 1}).sort("fw_id")):
+        lpad.rerun_fw(firework["fw_id"])
+        work(lpad, tmp_path)
+        again = Store(lpad.db).result(second.run)
+        assert again is not None
+        assert again.borrowed == second.borrowed, firework["name"]
+        assert numbers(again.labels) == numbers(second.labels), firework["name"]
+        assert lpad.fireworks.distinct("state") == ["COMPLETED"], firework["name"]
