@@ -23,7 +23,7 @@ from fw_specs.member_store import selection
 from fw_specs.store import Store
 from launchpad.campaigns import read_results
 
-REFERENCE_FILE, POINTS = "reference.json", "points"
+POINTS = "points"
 
 
 def compare_with(
@@ -37,8 +37,8 @@ def compare_with(
 ) -> list[Compared]:
     """Relax the campaign's members that fit ``where`` by ``method`` as well, from their starts, to their own targets.
 
-    What is done is kept below ``directory``: the same command goes on where it stopped. Barriers and dynamics are left
-    out.
+    What has converged is kept below ``directory``: the same command goes on where it stopped. Barriers and dynamics
+    are left out.
 
     Raises
     ------
@@ -63,7 +63,8 @@ def compare_with(
                 energy = float(trial.counted.energies[trial.end])
             outcome = trial.remark or trial.outcome.value
             found[member["key"]] = Direct(energy, trial.counted.calls, outcome)
-            write_atomically(kept, json.dumps(asdict(found[member["key"]])))
+            if energy is not None:  # else more calls, or a mended code, may end it
+                write_atomically(kept, json.dumps(asdict(found[member["key"]])))
         listener(member["key"], found[member["key"]])
     if not found:
         raise InputError(

@@ -7,10 +7,12 @@ from pathlib import Path
 import numpy as np
 from ase import Atoms
 from ase.build import add_adsorbate, fcc111
+from ase.calculators.emt import EMT
 from ase.constraints import FixAtoms
 
 from al_workflows import offline
-from al_workflows.records import Label, LabelStatus, VerdictKind
+from al_workflows.dft.single_point import single_point_in_process
+from al_workflows.records import Label, LabelStatus, Request, VerdictKind
 from al_workflows.results import RunResult
 from al_workflows.sharing import (
     Lender,
@@ -21,6 +23,7 @@ from al_workflows.sharing import (
     most_similar,
     of_one_kind,
 )
+from tests.bands import hop, neb_spec
 from tests.builders import label, run_spec, slab
 
 SHARING = run_spec(sharing={})
@@ -113,3 +116,56 @@ def test_evenly() -> None:
     assert evenly(labels, 3) == [labels[0], labels[4], labels[9]]
     assert evenly(labels, 1) == [labels[9]]
     assert evenly(labels, 99) == labels
+
+
+def by_emt(request: Request, directory: Path) -> Label:
+    return single_point_in_process(request, EMT(), limit=SHARING.dft, directory=directory)
+
+
+def test_a_failure_before_the_first_label_does_not_end_a_run_that_begins_on_others(tmp_path: Path) -> None:
+    first = relaxed(tmp_path / "first", slab(2.2, seed=1))
+
+    def broken_once(request: Request, directory: Path) -> Label:
+        failed = request.key.endswith("/0001/00")
+        return (
+            label(request.atoms, 1, request=request, status=LabelStatus.CRASHED)
+            if failed
+            else by_emt(request, directory)
+        )
+
+    shared = offline.run(SHARING, slab(1.9, seed=2), tmp_path / "shared", broken_once, borrowed=first.labels)
+    assert [one.ok for one in shared.labels[:2]] == [False, True]
+    assert shared.verdict.kind is VerdictKind.CONVERGED
+
+
+def test_only_failures_do_end_it(tmp_path: Path) -> None:
+    first = relaxed(tmp_path / "first", slab(2.2, seed=1))
+
+    def broken(request: Request, directory: Path) -> Label:
+        return label(request.atoms, 1, request=request, status=LabelStatus.CRASHED)
+
+    shared = offline.run(SHARING, slab(1.9, seed=2), tmp_path / "shared", broken, borrowed=first.labels)
+    assert shared.verdict.kind is VerdictKind.FAILED
+    assert "5 cycles in a row failed" in shared.verdict.reason
+
+
+def test_a_path_learns_from_relaxations(tmp_path: Path) -> None:
+    ends = hop(seed=0)
+    spec = neb_spec(sharing={})
+    alone = offline.run(neb_spec(), ends[0], tmp_path / "alone", by_emt, final=ends[1])
+    lent = [relaxed(tmp_path / "end", ends[0]).labels[-1], *relaxed(tmp_path / "other", slab(2.0, seed=3)).labels]
+    shared = offline.run(spec, ends[0], tmp_path / "shared", by_emt, final=ends[1], borrowed=lent)
+    assert shared.verdict.kind is alone.verdict.kind is VerdictKind.CONVERGED
+    assert [one.cycle for one in shared.labels[:2]] == [0, 0]  # both ends are asked for in any case
+    assert abs(shared.summary()["barrier_eV"] - alone.summary()["barrier_eV"]) < 0.005
+    assert shared.dft_calls <= alone.dft_calls + 2
+
+
+def test_dynamics_learn_from_relaxations(tmp_path: Path) -> None:
+    simulation = {"kind": "md", "temperature": 300, "steps": 30, "equilibration": 0}
+    spec = run_spec(sharing={}, simulation=simulation, termination={"max_cycles": 2})
+    lent = relaxed(tmp_path / "first", slab(2.2, seed=1)).labels
+    shared = offline.run(spec, slab(1.0, seed=2), tmp_path / "md", by_emt, borrowed=lent)
+    assert shared.labels[0].cycle == 0
+    assert shared.summary()["borrowed"] == len(lent)
+    assert shared.verdict.kind in (VerdictKind.CONVERGED, VerdictKind.BUDGET_SPENT)
