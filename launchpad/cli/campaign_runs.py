@@ -62,8 +62,9 @@ def submit(
     from dataclasses import replace
 
     from launchpad.campaigns import submit_campaign
+    from launchpad.cli.text import say_how_to_work
     from launchpad.planned_campaign import planned
-    from launchpad.settings import connect, resolve, write_worker_config
+    from launchpad.settings import connect, resolve
 
     plan = planned(file)
     limits = plan.limits if budget is None else replace(plan.limits, dft_calls=budget)
@@ -78,11 +79,7 @@ def submit(
         print(f"  and {len(begun) - 10} more")
     if plan.skipped:
         print(f"  {len(plan.skipped)} entries are left out; `alflow campaign status {plan.name}` says why")
-    if launchpad_file is None:
-        write_worker_config(directory, source)
-        print(f"  work on it:  cd {directory} && rlaunch rapidfire --nlaunches infinite --sleep 1")
-    else:
-        print(f"  work on it:  rlaunch -l {launchpad_file} rapidfire --nlaunches infinite --sleep 1")
+    say_how_to_work(directory, source, launchpad_file)
     print(f"  look at it:  alflow campaign status {plan.name}")
 
 

@@ -63,8 +63,9 @@ def submit(
 ) -> None:
     """Put a run into the database, for any `rlaunch` or `qlaunch` to work on."""
     from al_workflows.preflight import prepare
+    from launchpad.cli.text import say_how_to_work
     from launchpad.runs import submit_run
-    from launchpad.settings import connect, resolve, write_worker_config
+    from launchpad.settings import connect, resolve
 
     prepared = prepare(spec)
     source = resolve(launchpad_file)
@@ -73,12 +74,7 @@ def submit(
     print(f"submitted {prepared.run} to {source.address}")
     _print_remarks(prepared)
     print(f"  it will run in {(directory / prepared.run).resolve()} and leave result.json there")
-    if launchpad_file is None:
-        # FireWorks' own commands do not know where we look for the database
-        write_worker_config(directory, source)
-        print(f"  work on it:  cd {directory} && rlaunch rapidfire --nlaunches infinite --sleep 1")
-    else:
-        print(f"  work on it:  rlaunch -l {launchpad_file} rapidfire --nlaunches infinite --sleep 1")
+    say_how_to_work(directory, source, launchpad_file)
     print(f"  look at it:  alflow status {prepared.run}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -10,6 +11,7 @@ from rich.console import Console
 if TYPE_CHECKING:
     from al_workflows.records import Cycle
     from al_workflows.results import RunResult
+    from launchpad.settings import Source
 
 
 class Progress:
@@ -53,6 +55,28 @@ class Progress:
         if (error := cycle.verdict.evidence.get("force_mae_all_eV_per_A")) is not None:
             line += f"   force error {error:.4f} eV/Å"
         self._console.print(line, style=style, soft_wrap=True)
+
+
+def say_how_to_work(directory: Path, source: Source, launchpad_file: Path | None) -> None:
+    """Say by which command workers take what was submitted, and let FireWorks' own commands find the database.
+
+    Parameters
+    ----------
+    directory
+        Where they may run: without a ``launchpad_file`` the files that they look for are written there.
+    source
+        The database.
+    launchpad_file
+        The user's own, which they are told of.
+    """
+    from launchpad.settings import write_worker_config
+
+    if launchpad_file is None:
+        # FireWorks' own commands do not know where we look for the database
+        write_worker_config(directory, source)
+        print(f"  work on it:  cd {directory} && rlaunch rapidfire --nlaunches infinite --sleep 1")
+    else:
+        print(f"  work on it:  rlaunch -l {launchpad_file} rapidfire --nlaunches infinite --sleep 1")
 
 
 def summary(result: RunResult) -> str:
