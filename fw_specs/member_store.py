@@ -7,6 +7,7 @@ looking at a campaign reads no structures.
 
 from __future__ import annotations
 
+import datetime
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -160,8 +161,10 @@ class MemberStore:
         self._members.update_many(where, {"$set": dict(progress)})
 
     def put_end(self, run: str, state: MemberState, reason: str, values: Mapping[str, Any]) -> None:
-        """Store a run's verdict with all its members."""
+        """Store a run's verdict with all its members, and when it was first heard of."""
         found = {"reason": reason, "begun": True, **values}
+        now = {"ended": datetime.datetime.now(datetime.UTC)}
+        self._members.update_many({"run": run, "ended": {"$exists": False}}, {"$set": now})
         self._members.update_many({"run": run, "state": {"$ne": _SUPERSEDED}}, {"$set": {"state": state, **found}})
         self._members.update_many({"run": run, "state": _SUPERSEDED}, {"$set": {"ended_as": state, **found}})
 

@@ -233,11 +233,11 @@ class Store:
         found = self._db[CYCLES].find(where, {"closed": 1}).sort("_id", ASCENDING)
         return tuple(Cycle.from_dict(document["closed"]) for document in found)
 
-    def cycles_by_run(self) -> dict[str, list[Cycle]]:
-        """The checked cycles of every run, in order."""
+    def cycles_by_run(self, runs: Sequence[str] | None = None) -> dict[str, list[Cycle]]:
+        """The checked cycles of ``runs`` (None: of every run), in order."""
         cycles: dict[str, list[Cycle]] = {}
-        shown = {"run": 1, "closed": 1}
-        for document in self._db[CYCLES].find({"closed": {"$exists": True}}, shown).sort("_id", ASCENDING):
+        where: Document = {"closed": {"$exists": True}} | ({} if runs is None else {"run": {"$in": list(runs)}})
+        for document in self._db[CYCLES].find(where, {"run": 1, "closed": 1}).sort("_id", ASCENDING):
             cycles.setdefault(document["run"], []).append(Cycle.from_dict(document["closed"]))
         return cycles
 

@@ -16,6 +16,7 @@ from launchpad.cli import (
     campaign,
     campaign_runs,
     control,
+    dashboard,
     db,
     demo,
     doctor,
@@ -89,6 +90,7 @@ app.command(epilog=_examples("alflow doctor", "alflow doctor --directory /scratc
 app.add_typer(benchmark.app, name="benchmark")
 campaign_runs.add_to(campaign.app)
 app.add_typer(campaign.app, name="campaign")
+app.add_typer(dashboard.app, name="dashboard")
 app.add_typer(db.app, name="db")
 app.add_typer(worker.app, name="worker")
 

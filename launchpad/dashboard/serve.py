@@ -1,0 +1,43 @@
+"""Serve the dashboard until it is ended."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable
+
+from waitress import create_server
+
+from al_workflows.errors import EnvironmentProblem
+from launchpad.dashboard.app import create_app
+from launchpad.dashboard.config import DashboardConfig
+
+#: requests that are answered side by side; others wait their turn
+THREADS = 8
+
+
+def serve(config: DashboardConfig, ready: Callable[[str], None]) -> None:
+    """Serve until Ctrl-C or SIGTERM.
+
+    Parameters
+    ----------
+    ready
+        Told of the address once browsers may come.
+
+    Raises
+    ------
+    EnvironmentProblem
+        The database does not answer, or the address cannot be listened on.
+    """
+    app = create_app(config)
+    app.extensions["alflow"].database.launchpad().db.command("ping")
+    try:
+        server = create_server(app, host=config.host, port=config.port, threads=THREADS, ident="alflow")
+    except OSError as error:
+        taken = "another program listens there; take another `--port`" if error.errno == errno.EADDRINUSE else ""
+        raise EnvironmentProblem(f"cannot listen on {config.host}:{config.port}: {taken or error.strerror}") from error
+    host = f"[{config.host}]" if ":" in config.host else config.host
+    ready(f"http://{host}:{server.effective_port}")
+    try:
+        server.run()
+    finally:
+        server.close()

@@ -1,0 +1,46 @@
+"""What the pages work with: how the dashboard was started, its database, and what tells of changes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+from fireworks import LaunchPad
+from flask import current_app, render_template
+
+from launchpad.dashboard.changes import Changes
+from launchpad.dashboard.config import DashboardConfig
+from launchpad.dashboard.database import Database
+
+
+@dataclass(frozen=True)
+class Service:
+    """Of one application."""
+
+    config: DashboardConfig
+    database: Database
+    changes: Changes
+
+
+def service() -> Service:
+    """That of the application which answers the current request."""
+    return cast(Service, current_app.extensions["alflow"])
+
+
+def reading() -> LaunchPad:
+    """The LaunchPad, for reading alone."""
+    return service().database.launchpad()
+
+
+def page(template: str, section: str, topic: str, **values: object) -> str:
+    """A page that keeps itself true.
+
+    Parameters
+    ----------
+    section
+        The entry of the navigation that it belongs to.
+    topic
+        What it is of, by which changes are noticed (:mod:`.topics`); asked for before ``values`` were read it would
+        miss what happens between, after them it would hide it: so the version is of the topic as it was, at worst.
+    """
+    return render_template(template, section=section, topic=topic, version=values.pop("version"), **values)
