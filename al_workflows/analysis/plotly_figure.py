@@ -39,17 +39,18 @@ def plotly_figure(figure: Figure, *, transparent: bool = False) -> Json:
     seen = shown(figure)
     paper = CLEAR if transparent else seen.paper
     beside = any(words.x_free and words.x > 1 for panel in seen.panels for words in panel.words)
+    legend = any(panel.legend or panel.title for panel in seen.panels)
     font = {"family": FONT, "size": _TEXT, "color": seen.ink}
     layout: Json = {
         "paper_bgcolor": paper,
         "plot_bgcolor": paper,
         "font": font,
-        "margin": {"l": 56, "r": 72 if beside else 12, "t": 28, "b": 46},
+        "margin": {"l": 56, "r": 72 if beside else 12, "t": 28 if legend else 12, "b": 46},
         "height": round(100 * seen.height),
         "autosize": True,
         "hovermode": "closest",
         "hoverlabel": {"bgcolor": seen.paper, "bordercolor": seen.ink, "font": font, "align": "left"},
-        "showlegend": any(panel.legend for panel in seen.panels),
+        "showlegend": legend,
         "legend": {
             "orientation": "h",
             "x": 0,
@@ -84,7 +85,7 @@ def _panel(panel: Panel, number: int, layout: Json, ink: str, named: set[str]) -
     across = {**_axis(panel.x, ink), "domain": [left, right], "anchor": y}
     up = {**_axis(panel.y, ink), "domain": [bottom, top], "anchor": x}
     if panel.equal:
-        across["constrain"] = "domain"
+        across |= {"constrain": "domain", "constraintoward": "right"}  # beside its colour bar
         up |= {"scaleanchor": x, "scaleratio": 1, "constrain": "domain"}
     layout[f"xaxis{nth(number)}"], layout[f"yaxis{nth(number)}"] = across, up
     if panel.title:
