@@ -14,7 +14,7 @@ import yaml
 from pydantic import BaseModel
 
 from al_workflows.analysis.gallery import NAMES, Entry, gallery_of
-from al_workflows.analysis.style import DARK, LIGHT, image
+from al_workflows.analysis.style import DARK, LIGHT, image, time_unit
 from al_workflows.files import write_atomically
 from al_workflows.force_errors import ALL, from_evidence
 from al_workflows.history import RunHistory
@@ -35,7 +35,7 @@ BARRIER_FACTS = (("barrier", HEIGHT), ("barrier back", HEIGHT_BACK), ("reaction 
 class Plate:
     """A figure on the page: as files (light) and for the page (both themes); ``png`` is None where there is none."""
 
-    entry: Entry
+    entry: Entry[Any]
     png: bytes | None
     dark_png: bytes | None
     pdf: bytes | None
@@ -195,13 +195,11 @@ def number(value: float | None) -> str:
 
 def duration(seconds: float) -> str:
     """A wall time in the unit that one would say it in."""
-    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
-        if seconds >= 2 * length:
-            return f"{seconds / length:.1f} {unit}"
-    return f"{seconds:.1f} s"
+    length, unit = time_unit(seconds)
+    return f"{seconds / length:.1f} {unit}"
 
 
-def _plate(history: RunHistory, entry: Entry) -> Plate:
+def _plate(history: RunHistory, entry: Entry[RunHistory]) -> Plate:
     light, dark = entry.draw(history, LIGHT), entry.draw(history, DARK)
     if light is None or dark is None:
         return Plate(entry, None, None, None)
