@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from launchpad.cli.options import JsonOption
+
 if TYPE_CHECKING:
     from al_workflows.records import Label
 
@@ -30,7 +32,7 @@ app = typer.Typer(
 )
 def plan(
     file: CampaignArgument,
-    as_json: Annotated[bool, typer.Option("--json", help="All members and all that is left out, as JSON.")] = False,
+    as_json: JsonOption = False,
     pictures: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Draw the first members into DIR/<name>.png.", show_default=False),
@@ -43,13 +45,15 @@ def plan(
     Structures of the Materials Project are kept beside the file, as <id>.json.
     Exit code 0: there are members; 1: there are none.
     """
-    import json
-
     from al_workflows.analysis.plan_text import plan_record, plan_text
     from launchpad.campaign_file import read_plan
+    from launchpad.cli.output import print_document
 
     _, found = read_plan(file)
-    print(json.dumps(plan_record(found), indent=1) if as_json else plan_text(found))
+    if as_json:
+        print_document(plan_record(found))
+    else:
+        print(plan_text(found))
     if pictures is not None and found.members:
         from al_workflows.analysis.plan_pictures import write_pictures
         from al_workflows.preflight import writable_directory

@@ -8,15 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from launchpad.cli.campaign_options import NameArgument, WhereOption, selected
-from launchpad.cli.options import LaunchpadOption
+from launchpad.cli.options import JsonOption, LaunchpadOption
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from al_workflows.campaign.results import CampaignResults
-
-#: characters that the table needs
-WIDTH = 140
 
 
 def results(
@@ -26,7 +23,7 @@ def results(
         Path | None,
         typer.Option(metavar="FILE", help="As --csv, as Parquet; needs the [parquet] extra.", show_default=False),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="All of it as JSON, in place of the table.")] = False,
+    as_json: JsonOption = False,
     launchpad_file: LaunchpadOption = None,
 ) -> None:
     """Tabulate what a campaign found: adsorption energies, ranks, barriers, spread between seeds, cost and failures.
@@ -34,9 +31,8 @@ def results(
     An adsorption energy takes off the relaxed slab and the reference molecules; where one of them has not converged, it
     is named in the place of a number.
     """
-    import json
-
     from launchpad.campaigns import read_results
+    from launchpad.cli.output import print_document
     from launchpad.settings import connect, resolve
 
     found = read_results(connect(resolve(launchpad_file), read_only=True), name)
@@ -49,7 +45,7 @@ def results(
 
         write_parquet(found, parquet)
     if as_json:
-        print(json.dumps(found.plain(), indent=2, ensure_ascii=False))
+        print_document(found.plain())
         return
     _print(found)
     for path in filter(None, (csv, parquet)):
@@ -125,11 +121,10 @@ def reference(
 
 
 def _print(found: CampaignResults) -> None:
-    from rich.console import Console
+    from launchpad.cli.tables import table_console
 
-    console = Console(highlight=False, markup=False)
-    console.width = max(console.width, WIDTH)
-    console.print(_table(found))
+    console, width = table_console()
+    console.print(_table(found, width))
     for spread in found.spreads:
         said = f"{spread.of}: {spread.quantity} {spread.mean:.4f} ± {spread.deviation:.4f} eV"
         console.print(f"{said} over {spread.seeds} seeds (range {spread.range:.4f})", soft_wrap=True)
@@ -145,42 +140,27 @@ def _print(found: CampaignResults) -> None:
     console.print(f"{len(found.entries)} members: {states or 'none'}; {calls}", soft_wrap=True)
 
 
-def _table(found: CampaignResults) -> Table:
-    from rich.table import Table
+def _table(found: CampaignResults, width: int) -> Table:
+    from launchpad.cli.tables import Column, fitted, number
 
-    table = Table(box=None, header_style="bold")
-    for column in ("member", "state"):
-        table.add_column(column, no_wrap=True)
-    for column in (
-        "E_ads (eV)",
-        "rank",
-        "barrier (eV)",
-        "energy (eV)",
-        "fmax (eV/Å)",
-        "DFT calls",
-        "borrowed",
-        "time (s)",
-    ):
-        table.add_column(column, justify="right")
-    table.add_column("remark")
-    for entry in found.entries:
-        one = entry.outcome
-        parked = one.reason if one.state.parked or not one.state.ended else ""
-        table.add_row(
-            one.key,
-            one.state.value,
-            _number(entry.adsorption_energy),
-            "-" if entry.rank is None else str(entry.rank),
-            _number(entry.barriers["barrier_eV"]),
-            _number(one.energy),
-            _number(one.fmax),
-            str(one.calls),
-            str(one.summary.get("borrowed", 0)),
-            f"{one.seconds:.1f}",
-            "; ".join(filter(None, (parked, entry.missing))),
-        )
-    return table
-
-
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.4f}"
+    outcomes = [entry.outcome for entry in found.entries]
+    keys = [one.key for one in outcomes]
+    remarks = [
+        "; ".join(filter(None, (one.reason if one.state.parked or not one.state.ended else "", entry.missing)))
+        for one, entry in zip(outcomes, found.entries, strict=True)
+    ]
+    columns = [
+        Column("member", keys, right=False, ids=keys),
+        Column("state", [one.state.value for one in outcomes], right=False),
+        Column("E_ads (eV)", [number(entry.adsorption_energy) for entry in found.entries]),
+        Column("rank", ["-" if entry.rank is None else str(entry.rank) for entry in found.entries], spare=3),
+        Column("barrier (eV)", [number(entry.barriers["barrier_eV"]) for entry in found.entries], spare=1),
+        Column("energy (eV)", [number(one.energy) for one in outcomes], spare=4),
+        Column("fmax (eV/Å)", [number(one.fmax) for one in outcomes], spare=5),
+        Column("DFT calls", [str(one.calls) for one in outcomes], spare=2),
+        Column("borrowed", [str(one.summary.get("borrowed", 0)) for one in outcomes], spare=7),
+        Column("time (s)", [f"{one.seconds:.1f}" for one in outcomes], spare=6),
+    ]
+    if any(remarks):
+        columns.append(Column("remark", remarks, right=False, prose=True))
+    return fitted(columns, width)

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from launchpad.cli import campaign_files
 from launchpad.cli.campaign_options import NameArgument, WhereOption, selected
 from launchpad.cli.keep import slurm_queue
-from launchpad.cli.options import LaunchpadOption
-
-if TYPE_CHECKING:
-    from launchpad.campaign_status import CampaignStatus
+from launchpad.cli.options import JsonOption, LaunchpadOption
+from launchpad.cli.watch import EVERY, EveryOption, WatchOption
 
 #: the exit code of a campaign whose members did not all converge
 NOT_CONVERGED = 1
@@ -101,12 +99,13 @@ def run(
     import signal
 
     from launchpad.campaign_run import work_off_campaign
+    from launchpad.cli.campaign_looks import show_status, status_line
     from launchpad.settings import connect, resolve
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     source = resolve(launchpad_file)
-    found = work_off_campaign(connect(source), source, name, workers, lambda one: print(_line(one), flush=True))
-    _show(found)
+    found = work_off_campaign(connect(source), source, name, workers, lambda one: print(status_line(one), flush=True))
+    show_status(found)
     if found.states.get("CONVERGED", 0) < found.members:
         raise typer.Exit(NOT_CONVERGED)
 
@@ -115,22 +114,42 @@ def status(
     name: Annotated[
         str | None, typer.Argument(metavar="[CAMPAIGN]", help="By default all.", show_default=False)
     ] = None,
+    watch: WatchOption = False,
+    every: EveryOption = EVERY,
+    as_json: JsonOption = False,
     launchpad_file: LaunchpadOption = None,
 ) -> None:
-    """Say where a campaign stands: members by state, what it cost, what is under way, what is parked, and why."""
+    """Say where a campaign stands: members by state, what it cost, what is under way, what is parked, and why.
+
+    With --watch it is drawn as it goes; where standard output is no terminal, a line for each change.
+    Exit code 0, whatever became of the members, and after Ctrl-C out of --watch; 2: no such campaign, or no database.
+    """
     from fw_specs.campaign_store import CampaignStore
     from launchpad.campaign_status import read_status
+    from launchpad.cli.campaign_looks import NO_CAMPAIGNS, look_at, show_status, status_line
+    from launchpad.cli.watch import refuse_both
+    from launchpad.cli.watch import watch as look_again
     from launchpad.settings import connect, resolve
 
-    launchpad = connect(resolve(launchpad_file), read_only=True)
-    if name is not None:
-        _show(read_status(launchpad, name))
+    refuse_both(watch, as_json)
+    if watch:
+        look_again(look_at(name), launchpad_file, every)
         return
-    names = CampaignStore(launchpad.db).names()
-    for one in names:
-        print(_line(read_status(launchpad, one)))
-    if not names:
-        print("no campaigns yet: `alflow campaign submit FILE`")
+    launchpad = connect(resolve(launchpad_file), read_only=True)
+    names = CampaignStore(launchpad.db).names() if name is None else [name]
+    if as_json:
+        from launchpad.cli.output import print_document
+        from launchpad.status_json import campaign_record
+
+        found = [campaign_record(read_status(launchpad, one, shown=0)) for one in names]
+        print_document({"campaigns": found} if name is None else found[0])
+    elif name is not None:
+        show_status(read_status(launchpad, name))
+    else:
+        for one in names:
+            print(status_line(read_status(launchpad, one)))
+        if not names:
+            print(NO_CAMPAIGNS)
 
 
 def pause(name: NameArgument, where: WhereOption = None, launchpad_file: LaunchpadOption = None) -> None:
@@ -164,33 +183,3 @@ def cancel(name: NameArgument, where: WhereOption = None, launchpad_file: Launch
 def _say(lines: list[str]) -> None:
     for line in lines:
         print(line)
-
-
-def _line(found: CampaignStatus) -> str:
-    states = ", ".join(f"{number} {state}" for state, number in sorted(found.states.items()))
-    limit = found.campaign.limits.dft_calls
-    calls = f"{found.calls} DFT calls" + ("" if limit is None else f" (budget {limit}, spent {found.campaign.spent})")
-    return f"{found.campaign.name}: {found.members} members: {states or 'none'}; {calls}"
-
-
-def _show(found: CampaignStatus) -> None:
-    """Print all of the status."""
-    campaign = found.campaign
-    print(_line(found))
-    print(f"  in {campaign.directory}; steps took {found.seconds / 3600:.2f} h; {found.failed} single points failed")
-    for role, states in found.roles.items():
-        print(f"  {role}: " + ", ".join(f"{number} {state}" for state, number in sorted(states.items())))
-    for why, number in campaign.waiting.items():
-        print(f"  {number} wait: {why}")
-    for one in found.under_way:
-        fmax = "" if one["fmax"] is None else f", fmax {one['fmax']:.3f} (target {one['target']}) eV/Å"
-        why = f": {one['reason']}" if one["reason"] else ""
-        print(f"  {one['state']}  {one['key']} ({one['run']}): {one['calls']} DFT calls{fmax}{why}")
-    for one in found.parked:
-        print(f"  {one['state']}  {one['key']} ({one['run']}): {one['reason']}")
-    for one in campaign.skipped[:10]:
-        print(f"  left out: {one['key']}: {one['why']}")
-    if len(campaign.skipped) > 10:
-        print(f"  left out: {len(campaign.skipped) - 10} more entries")
-    if campaign.trouble:
-        print(f"  trouble: {campaign.trouble}")
