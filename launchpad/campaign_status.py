@@ -40,6 +40,11 @@ class CampaignStatus:
         return sum(self.states.values())
 
     @property
+    def going_on(self) -> int:
+        """How many wait, are under way, held or paused."""
+        return self.number(MemberState.WAITING, *_GOING_ON)
+
+    @property
     def over(self) -> bool:
         """Whether nothing is under way or can begin without its user: what still waits, waits for a larger budget."""
         if self.number(MemberState.UNDER_WAY, MemberState.PAUSED):

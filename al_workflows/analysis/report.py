@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -41,8 +41,12 @@ class Plate:
     pdf: bytes | None
 
 
-def write_report(history: RunHistory, directory: Path) -> Path:
+def write_report(
+    history: RunHistory, directory: Path, listener: Callable[[int, int], None] = lambda done, of: None
+) -> Path:
     """Write ``report.html`` and each figure as PNG and PDF into ``directory``; the page's path.
+
+    ``listener`` is told how many figures are drawn, and of how many.
 
     Figures of an earlier report that this run does not have (any more) are removed.
 
@@ -51,7 +55,10 @@ def write_report(history: RunHistory, directory: Path) -> Path:
     EnvironmentProblem
         The directory cannot be made or written.
     """
-    plates = [_plate(history, entry) for entry in gallery_of(history)]
+    entries, plates = gallery_of(history), list[Plate]()
+    for entry in entries:
+        listener(len(plates), len(entries))
+        plates.append(_plate(history, entry))
     write_atomically(directory / PAGE, page(history, plates), durable=False)
     for name in NAMES - {plate.entry.name for plate in plates}:  # of another kind of run
         for kind in ("png", "pdf"):

@@ -13,6 +13,7 @@ from launchpad.cli.options import JsonOption, LaunchpadOption
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from al_workflows.campaign.compared import Direct
     from al_workflows.campaign.results import CampaignResults
 
 
@@ -33,9 +34,11 @@ def results(
     """
     from launchpad.campaigns import read_results
     from launchpad.cli.output import print_document
+    from launchpad.cli.progress import Progress
     from launchpad.settings import connect, resolve
 
-    found = read_results(connect(resolve(launchpad_file), read_only=True), name)
+    with Progress("reading the members", quiet=as_json):
+        found = read_results(connect(resolve(launchpad_file), read_only=True), name)
     if csv is not None:
         from al_workflows.campaign.table_files import write_csv
 
@@ -64,9 +67,12 @@ def export(
     comes from, and dataset.json, which says what they hold. Each structure is written once.
     """
     from launchpad.campaigns import export_campaign
+    from launchpad.cli.progress import Progress
     from launchpad.settings import connect, resolve
 
-    found = export_campaign(connect(resolve(launchpad_file), read_only=True), name, output, selected(where))
+    with Progress("writing the members' labels") as progress:
+        launchpad = connect(resolve(launchpad_file), read_only=True)
+        found = export_campaign(launchpad, name, output, selected(where), progress.step)
     for split, number in found.structures.items():
         surfaces = found.surfaces[split]
         print(f"{output / f'{split}.extxyz'}: {number} structures of {len(surfaces)} surfaces")
@@ -98,20 +104,19 @@ def reference(
     from al_workflows.files import write_atomically
     from al_workflows.preflight import writable_directory
     from launchpad.campaign_reference import compare_with
+    from launchpad.cli.progress import Progress
     from launchpad.settings import connect, resolve
 
     chosen = method_of("relaxation", method)
     directory = writable_directory(output or Path("alflow-reference") / name)
     launchpad = connect(resolve(launchpad_file), read_only=True)
-    found = compare_with(
-        launchpad,
-        name,
-        chosen,
-        directory,
-        selected(where),
-        max_calls,
-        lambda key, one: print(f"{key}: {one.outcome}, {one.calls} single points", flush=True),
-    )
+    with Progress("relaxing by plain DFT") as progress:
+
+        def told(key: str, one: Direct, stored: bool, done: int, of: int) -> None:
+            progress.step(done, of, computed=not stored)
+            progress.say(f"{key}: {one.outcome}, {one.calls} single points")
+
+        found = compare_with(launchpad, name, chosen, directory, selected(where), max_calls, told)
     rows = {"campaign": name, "method": chosen, "same_within_eV": SAME, "members": [one.row() for one in found]}
     write_atomically(directory / "comparison.json", json.dumps(rows, indent=2) + "\n")
     print(conclusion(found, chosen))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,6 +12,9 @@ from launchpad.cli.campaign_options import NameArgument, WhereOption, selected
 from launchpad.cli.keep import slurm_queue
 from launchpad.cli.options import JsonOption, LaunchpadOption
 from launchpad.cli.watch import EVERY, EveryOption, WatchOption
+
+if TYPE_CHECKING:
+    from launchpad.campaign_status import CampaignStatus
 
 #: the exit code of a campaign whose members did not all converge
 NOT_CONVERGED = 1
@@ -60,16 +63,22 @@ def submit(
     from dataclasses import replace
 
     from launchpad.campaigns import submit_campaign
+    from launchpad.cli.progress import Progress
     from launchpad.cli.text import say_how_to_work
     from launchpad.planned_campaign import planned
     from launchpad.settings import connect, resolve
 
-    plan = planned(file)
+    with Progress("planning: facets") as progress:
+        plan = planned(file, lambda done, of, _: progress.step(done, of))
     limits = plan.limits if budget is None else replace(plan.limits, dft_calls=budget)
     limits = limits if at_once is None else replace(limits, at_once=at_once)
     directory = directory or Path("alflow-runs") / plan.name
     source = resolve(launchpad_file)
-    done, begun = submit_campaign(connect(source), plan, directory, limits)
+    with Progress("submitting: members") as progress:
+        launchpad, number = connect(source), len(plan.members)
+        done, begun = submit_campaign(
+            launchpad, plan, directory, limits, lambda ready: progress.step(ready + 1, number)
+        )
     print(f"campaign {plan.name} in {source.address}: {_numbers(done)}")
     for said in begun[:10]:
         print(f"  {said}")
@@ -98,13 +107,24 @@ def run(
     """
     import signal
 
+    from al_workflows.campaign.states import MemberState
     from launchpad.campaign_run import work_off_campaign
     from launchpad.cli.campaign_looks import show_status, status_line
+    from launchpad.cli.progress import Progress
     from launchpad.settings import connect, resolve
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     source = resolve(launchpad_file)
-    found = work_off_campaign(connect(source), source, name, workers, lambda one: print(status_line(one), flush=True))
+    with Progress("connecting") as progress:
+        already: list[int] = []
+
+        def told(one: CampaignStatus) -> None:
+            already.append(one.members - one.going_on)  # what had ended before says nothing about the time left
+            progress.step(already[-1], one.members, computed=len(already) > 1)
+            progress.activity(f"{one.number(MemberState.UNDER_WAY)} under way, {one.calls} DFT calls; members")
+            progress.say(status_line(one))
+
+        found = work_off_campaign(connect(source), source, name, workers, told)
     show_status(found)
     if found.states.get("CONVERGED", 0) < found.members:
         raise typer.Exit(NOT_CONVERGED)

@@ -147,14 +147,14 @@ def run(
 def through_fireworks(prepared: PreparedRun, output: Path, workers: int, launchpad_file: Path | None) -> RunResult:
     """Submit the run if it is new, and work it off with `rlaunch` processes; progress on the terminal."""
     from fw_specs.submit import submit as submit_to
-    from launchpad.cli.text import Progress
+    from launchpad.cli.text import RunProgress
     from launchpad.runs import work_off
     from launchpad.settings import connect, resolve
 
     # the end of a job's time is treated as Ctrl-C is: what was under way is put back
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     source = resolve(launchpad_file)
-    with Progress(prepared.spec.target_fmax) as progress:
+    with RunProgress(prepared.spec.target_fmax) as progress:
         progress.activity(f"connecting to {source.address}")
         launchpad = connect(source)
         if not submit_to(launchpad, prepared.spec, prepared.start, output, prepared.final):
@@ -168,9 +168,9 @@ def through_fireworks(prepared: PreparedRun, output: Path, workers: int, launchp
 
 def _in_process(prepared: PreparedRun, output: Path) -> RunResult:
     from al_workflows import offline
-    from launchpad.cli.text import Progress
+    from launchpad.cli.text import RunProgress
 
-    with Progress(prepared.spec.target_fmax) as progress:
+    with RunProgress(prepared.spec.target_fmax) as progress:
         progress.activity("running in this process")
         return offline.run(
             prepared.spec,
