@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,7 @@ def submit_members(
     directory: Path,
     limits: Limits | None = None,
     skipped: Sequence[Any] = (),
+    listener: Callable[[int], None] = lambda done: None,
 ) -> Submitted:
     """Store a campaign, or add to one what is new; nothing begins yet (:func:`fw_specs.campaign_turns.look_after`).
 
@@ -59,6 +60,8 @@ def submit_members(
         None: those of the campaign as it is stored, or the defaults.
     skipped
         In the types of JSON: what the plan left out, for the status to show.
+    listener
+        Told how many members are ready to be stored.
 
     Raises
     ------
@@ -71,10 +74,12 @@ def submit_members(
     _refuse_unknown_references(name, members, store.known(name))
     store.put_campaign(name, directory, limits, skipped)
     with alone(launchpad, name):
-        return _store_members(launchpad, store, name, members)
+        return _store_members(launchpad, store, name, members, listener)
 
 
-def _store_members(launchpad: LaunchPad, store: CampaignStore, name: str, members: Sequence[Member]) -> Submitted:
+def _store_members(
+    launchpad: LaunchPad, store: CampaignStore, name: str, members: Sequence[Member], listener: Callable[[int], None]
+) -> Submitted:
     known = store.known(name)
     places = Counter(entry["group"] for entry in known.values())
     order = max((entry["order"] for entry in known.values()), default=-1) + 1
@@ -82,7 +87,8 @@ def _store_members(launchpad: LaunchPad, store: CampaignStore, name: str, member
     new: list[Document] = []
     changed: list[Document] = []
     # the most urgent of a group teach the others
-    for member in sorted(members, key=lambda member: -member.priority):
+    for number, member in enumerate(sorted(members, key=lambda member: -member.priority)):
+        listener(number)
         source = _source(member)
         entry = known.get(member.key)
         if entry is not None and entry["origin"] == source["_id"]:

@@ -127,7 +127,7 @@ class MemberStore:
         return [_entry(one, best) for one in found]
 
     def first(self, name: str, states: Sequence[MemberState], number: int) -> list[Document]:
-        """The first ``number`` entries in one of ``states``, without what their runs' results hold."""
+        """The first ``number`` entries (0: all) in one of ``states``, without what their runs' results hold."""
         where = {"campaign": name, "state": {"$in": [*states]}}
         return list(self._members.find(where, {"result": 0}).sort("order", ASCENDING).limit(number))
 

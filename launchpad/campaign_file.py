@@ -8,7 +8,7 @@ from pathlib import Path
 
 from al_workflows.campaign.file import Campaign, load_campaign
 from al_workflows.campaign.materials_project import KEY_VARIABLES, MaterialsProject
-from al_workflows.campaign.members import plan_campaign
+from al_workflows.campaign.members import Listener, plan_campaign
 from al_workflows.campaign.plan import Plan
 
 
@@ -18,8 +18,8 @@ def materials_project(campaign: Campaign, environment: Mapping[str, str] = os.en
     return MaterialsProject(key, campaign.directory)
 
 
-def read_plan(path: Path) -> tuple[Campaign, Plan]:
-    """The campaign in the file ``path``, and its members.
+def read_plan(path: Path, listener: Listener = lambda done, of, members: None) -> tuple[Campaign, Plan]:
+    """The campaign in the file ``path``, and its members; ``listener`` is told of each facet.
 
     Raises
     ------
@@ -27,4 +27,4 @@ def read_plan(path: Path) -> tuple[Campaign, Plan]:
         The file, or the settings of its runs, break a rule.
     """
     campaign = load_campaign(path)
-    return campaign, plan_campaign(campaign, materials_project(campaign))
+    return campaign, plan_campaign(campaign, materials_project(campaign), listener)

@@ -24,6 +24,8 @@ from fw_specs.store import Store
 from launchpad.campaigns import read_results
 
 POINTS = "points"
+#: told of a member's key and answer, whether that was kept from before, how many members are done, and of how many
+Listener = Callable[[str, Direct, bool, int, int], None]
 
 
 def compare_with(
@@ -33,7 +35,7 @@ def compare_with(
     directory: Path,
     where: Mapping[str, str],
     max_calls: int,
-    listener: Callable[[str, Direct], None],
+    listener: Listener,
 ) -> list[Compared]:
     """Relax the campaign's members that fit ``where`` by ``method`` as well, from their starts, to their own targets.
 
@@ -48,12 +50,13 @@ def compare_with(
     results = read_results(launchpad, name)
     begun = [one for one in CampaignStore(launchpad.db).find(name, selection(where)) if one.get("begun")]
     store, found = Store(launchpad.db), dict[str, Direct]()
-    for member in begun:
+    for number, member in enumerate(begun, start=1):
         run = store.run(member["run"])
         if not isinstance(run.spec.simulation, RelaxationSpec):
             continue
         kept = directory / member["run"] / f"{method}.json"
-        if kept.is_file():
+        there = kept.is_file()
+        if there:
             found[member["key"]] = Direct(**json.loads(kept.read_text()))
         else:
             parent = _parent(run.spec, directory / member["run"] / POINTS)
@@ -65,7 +68,7 @@ def compare_with(
             found[member["key"]] = Direct(energy, trial.counted.calls, outcome)
             if energy is not None:  # else more calls, or a mended code, may end it
                 write_atomically(kept, json.dumps(asdict(found[member["key"]])))
-        listener(member["key"], found[member["key"]])
+        listener(member["key"], found[member["key"]], there, number, len(begun))
     if not found:
         raise InputError(
             f"no relaxation of campaign {name} that fits has begun; `alflow campaign status {name}` tells more"

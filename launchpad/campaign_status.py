@@ -8,11 +8,13 @@ from dataclasses import dataclass
 
 from fireworks import LaunchPad
 
+from al_workflows.campaign.schedule import BUDGET
 from al_workflows.campaign.states import MemberState
 from fw_specs.campaign_store import CampaignStore, Document, StoredCampaign
 
 #: members that the status names one by one, of each kind
 SHOWN = 20
+_GOING_ON = (MemberState.UNDER_WAY, MemberState.HELD, MemberState.PAUSED)
 
 
 @dataclass(frozen=True)
@@ -37,13 +39,27 @@ class CampaignStatus:
         """How many there are."""
         return sum(self.states.values())
 
+    @property
+    def going_on(self) -> int:
+        """How many wait, are under way, held or paused."""
+        return self.number(MemberState.WAITING, *_GOING_ON)
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing is under way or can begin without its user: what still waits, waits for a larger budget."""
+        if self.number(MemberState.UNDER_WAY, MemberState.PAUSED):
+            return False
+        return not self.number(MemberState.WAITING, MemberState.HELD) or set(self.campaign.waiting) == {BUDGET}
+
     def number(self, *states: MemberState) -> int:
         """How many are in one of ``states``."""
         return sum(self.states.get(state.value, 0) for state in states)
 
 
-def read_status(launchpad: LaunchPad, name: str) -> CampaignStatus:
+def read_status(launchpad: LaunchPad, name: str, shown: int = SHOWN) -> CampaignStatus:
     """Where the campaign stands, by one count of its members whatever their number.
+
+    ``shown`` are named of those under way and of those parked; 0: all.
 
     Raises
     ------
@@ -64,6 +80,6 @@ def read_status(launchpad: LaunchPad, name: str) -> CampaignStatus:
         calls=sum(one["calls"] for one in counts),
         seconds=sum(one["seconds"] for one in counts),
         failed=sum(one["failures"] for one in counts),
-        under_way=store.first(name, [MemberState.UNDER_WAY, MemberState.HELD, MemberState.PAUSED], SHOWN),
-        parked=store.first(name, [state for state in MemberState if state.parked], SHOWN),
+        under_way=store.first(name, _GOING_ON, shown),
+        parked=store.first(name, [state for state in MemberState if state.parked], shown),
     )

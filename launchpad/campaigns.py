@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,11 @@ from launchpad.status import fizzled_cause
 
 
 def submit_campaign(
-    launchpad: LaunchPad, plan: PlannedCampaign, directory: Path, limits: Limits
+    launchpad: LaunchPad,
+    plan: PlannedCampaign,
+    directory: Path,
+    limits: Limits,
+    listener: Callable[[int], None] = lambda done: None,
 ) -> tuple[Submitted, list[str]]:
     """Store what is new of a campaign and begin what may; what was stored, and what was begun in words.
 
@@ -36,6 +40,8 @@ def submit_campaign(
         Of the runs' directories; a campaign that is there keeps its own.
     limits
         In place of those of the plan.
+    listener
+        Told how many members are ready to be stored.
 
     Raises
     ------
@@ -51,7 +57,7 @@ def submit_campaign(
             seen.append(member.spec.resources)
     there = plan.name in CampaignStore(launchpad.db).names()
     directory = directory if there else writable_directory(directory)
-    done = submit_members(launchpad, plan.name, plan.members, directory, limits, plan.skipped)
+    done = submit_members(launchpad, plan.name, plan.members, directory, limits, plan.skipped, listener)
     return done, campaign_turns.look_after(launchpad, plan.name)
 
 
@@ -89,8 +95,16 @@ def _outcome(launchpad: LaunchPad, one: Mapping[str, Any]) -> Outcome:
     )
 
 
-def export_campaign(launchpad: LaunchPad, name: str, directory: Path, where: Mapping[str, str]) -> Exported:
+def export_campaign(
+    launchpad: LaunchPad,
+    name: str,
+    directory: Path,
+    where: Mapping[str, str],
+    listener: Callable[[int, int], None] = lambda done, of: None,
+) -> Exported:
     """Write the accepted labels of the campaign's members that fit ``where`` as one data set into ``directory``.
+
+    ``listener`` is told how many members are written, and of how many.
 
     Raises
     ------
@@ -108,7 +122,8 @@ def export_campaign(launchpad: LaunchPad, name: str, directory: Path, where: Map
         )
     seen: set[str] = set()
     with DataSet(directory, [surface_of(one["tags"]) for one in members]) as data:
-        for one in members:
+        for number, one in enumerate(members):
+            listener(number, len(members))
             run = one["run"]
             if run in seen:
                 continue

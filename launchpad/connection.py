@@ -22,7 +22,13 @@ ASSIGNER_ID = -1  # the one document from which FireWorks draws its ids
 
 
 def open_launchpad(
-    document: dict[str, Any], address: str, origin: str, *, timeout_s: float, prepare: bool = True
+    document: dict[str, Any],
+    address: str,
+    origin: str,
+    *,
+    timeout_s: float,
+    prepare: bool = True,
+    patient: bool = True,
 ) -> LaunchPad:
     """Connect, and make the database usable for FireWorks if it is empty.
 
@@ -35,11 +41,12 @@ def open_launchpad(
     origin
         What chose this database, for messages.
     timeout_s
-        How long the database may take to answer the first time (s). The LaunchPad that is returned waits as long as
-        `document` says.
+        How long the database may take to answer the first time (s).
     prepare
         Whether the caller will write: an empty database is made usable then, and a user who may only read is refused.
         Without it nothing is written.
+    patient
+        Whether the LaunchPad that is returned waits as long as `document` says; else it does so for ``timeout_s``.
 
     Raises
     ------
@@ -58,7 +65,11 @@ def open_launchpad(
             launchpad.connection.admin.command("ping")
             if prepare:
                 _prepare(launchpad)
-        return LaunchPad.from_dict(document)
+        if patient:
+            return LaunchPad.from_dict(document)
+        # an answer may take longer to come whole than to begin
+        hasty["socketTimeoutMS"] = 4 * limit
+        return LaunchPad.from_dict({**document, "mongoclient_kwargs": hasty})
     except ServerSelectionTimeoutError as error:
         raise EnvironmentProblem(
             f"{where} did not answer within {timeout_s:g} s: {first_clause(error)}; start it, or check host, port, "

@@ -7,6 +7,7 @@ import enum
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 
 class MongoState(enum.StrEnum):
@@ -42,6 +43,19 @@ class MongoStatus:
     version: str | None = None
     size_bytes: int = 0
     detail: str = ""
+
+    def plain(self) -> dict[str, Any]:
+        """In the types of JSON."""
+        return {
+            "state": self.state.value,
+            "detail": self.detail,
+            "directory": str(self.data_dir),
+            "size_bytes": self.size_bytes,
+            "host": "127.0.0.1",
+            "port": self.port,
+            "pid": self.pid,
+            "mongodb_version": self.version,
+        }
 
 
 def size_on_disk(directory: Path) -> int:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from al_workflows.campaign.member import Member
+from al_workflows.campaign.members import Listener
 from al_workflows.campaign.states import Limits
 from al_workflows.dft.settings import check_available
 from launchpad.campaign_file import read_plan
@@ -22,8 +23,8 @@ class PlannedCampaign:
     skipped: Sequence[Mapping[str, str]] = ()
 
 
-def planned(path: Path) -> PlannedCampaign:
-    """What is submitted of the campaign in the file ``path``.
+def planned(path: Path, listener: Listener = lambda done, of, members: None) -> PlannedCampaign:
+    """What is submitted of the campaign in the file ``path``; ``listener`` is told of each facet.
 
     Raises
     ------
@@ -32,7 +33,7 @@ def planned(path: Path) -> PlannedCampaign:
     EnvironmentProblem
         The DFT code is not installed or not complete: of a plan that is a remark, but a run checks it as well.
     """
-    campaign, plan = read_plan(path)
+    campaign, plan = read_plan(path, listener)
     _refuse_missing_code(plan.members)
     schedule = campaign.spec.schedule
     limits = Limits(schedule.max_dft_calls, schedule.at_once, schedule.at_least, schedule.waves)

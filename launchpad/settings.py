@@ -98,7 +98,14 @@ def resolve(launchpad_file: Path | None = None, *, environ: Mapping[str, str] | 
     return Source("no other setting", f"the local database in {local.data_dir}", local=local)
 
 
-def connect(source: Source, *, start_local: bool = True, timeout_s: float = 5.0, read_only: bool = False) -> LaunchPad:
+def connect(
+    source: Source,
+    *,
+    start_local: bool = True,
+    timeout_s: float = 5.0,
+    read_only: bool = False,
+    patient: bool = True,
+) -> LaunchPad:
     """Open the LaunchPad of the chosen database.
 
     Parameters
@@ -112,6 +119,8 @@ def connect(source: Source, *, start_local: bool = True, timeout_s: float = 5.0,
         minutes for a database that is away, unless the user's own parameters say otherwise.
     read_only
         Whether the caller only looks: nothing is written then, and a user with MongoDB's role ``read`` will do.
+    patient
+        False: the LaunchPad gives up after ``timeout_s`` every time, for a caller who has something to say meanwhile.
 
     Raises
     ------
@@ -121,7 +130,9 @@ def connect(source: Source, *, start_local: bool = True, timeout_s: float = 5.0,
     from launchpad.connection import open_launchpad
 
     document = {"strm_lvl": "WARNING", **connection_document(source, start_local=start_local)}
-    return open_launchpad(document, source.address, source.origin, timeout_s=timeout_s, prepare=not read_only)
+    return open_launchpad(
+        document, source.address, source.origin, timeout_s=timeout_s, prepare=not read_only, patient=patient
+    )
 
 
 def connection_document(source: Source, *, start_local: bool = True) -> dict[str, Any]:

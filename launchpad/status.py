@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import enum
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -16,6 +17,7 @@ from fw_specs import lost
 from fw_specs.keys import RUN
 from fw_specs.store import Store
 from launchpad.fizzled import is_outage, last_trace
+from launchpad.held import read_held
 from launchpad.timeline import read_spans
 
 
@@ -38,6 +40,11 @@ class RunState(enum.StrEnum):
         """Whether a verdict has been spoken."""
         return self in (self.CONVERGED, self.BUDGET_SPENT, self.STALLED, self.FAILED)
 
+    @property
+    def over(self) -> bool:
+        """Whether nothing changes any more without its user: it has ended, or was cancelled."""
+        return self.ended or self is self.CANCELLED
+
 
 @dataclass(frozen=True)
 class RunStatus:
@@ -52,6 +59,30 @@ class RunStatus:
     energy: float | None
     reason: str
     fireworks: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class RunningStep:
+    """A step that runs now: which, since when (UTC), and on which host."""
+
+    step: str
+    since: datetime.datetime
+    host: str
+
+
+@dataclass(frozen=True)
+class RunView:
+    """All of ``alflow status RUN``.
+
+    ``cycles`` are those that have been checked, in order; ``created`` is UTC; ``stopped`` is the line of the error that
+    stopped the run, empty if none did.
+    """
+
+    status: RunStatus
+    created: datetime.datetime
+    cycles: Sequence[Cycle]
+    running: Sequence[RunningStep]
+    stopped: str
 
 
 def run_status(run: str, target: float | None, cycles: Sequence[Cycle], fireworks: Mapping[str, int]) -> RunStatus:
@@ -116,6 +147,28 @@ def read_all(launchpad: LaunchPad) -> list[RunStatus]:
     counts = _count(launchpad, {f"spec.{RUN}": {"$gt": ""}})
     cycles = store.cycles_by_run()
     return [run_status(run, target, cycles.get(run, ()), counts[run]) for run, target in store.targets().items()]
+
+
+def read_view(launchpad: LaunchPad, name: str) -> RunView:
+    """How the run stands whose id is ``name`` or begins with it, cycle by cycle, and what it does now.
+
+    Raises
+    ------
+    InputError
+        No run fits, or several do.
+    """
+    store = Store(launchpad.db)
+    stored = store.run(store.find_run(name))
+    run, cycles = stored.run, store.cycles(stored.run)
+    status = run_status(run, stored.spec.target_fmax, cycles, _count(launchpad, {f"spec.{RUN}": run})[run])
+    stopped = fizzled_cause(launchpad, run) if status.state is RunState.FIZZLED else ""
+    return RunView(status, stored.created, cycles, read_running(launchpad, run), stopped)
+
+
+def read_running(launchpad: LaunchPad, run: str) -> list[RunningStep]:
+    """The steps of the run that are running now, the longest first."""
+    held = read_held(launchpad, {f"spec.{RUN}": run, "state": "RUNNING"})
+    return sorted((RunningStep(one.step, one.since, one.host) for one in held), key=lambda one: one.since)
 
 
 def read_history(launchpad: LaunchPad, name: str) -> RunHistory:

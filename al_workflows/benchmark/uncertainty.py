@@ -95,19 +95,22 @@ def uncertainty_rows(
     members: Sequence[int] = (3, 5, 8),
     labels: Sequence[int] = (1, 3, 10),
     listener: Listener | None = None,
+    progress: Callable[[int, int], None] = lambda done, of: None,
 ) -> list[UncertaintyRow]:
     """Rows by kind, labels, members and place, over all ``systems`` (by default the paper's and four drawn ones).
 
-    A path that is over after so many ``labels`` is left out there.
+    A path that is over after so many ``labels`` is left out there. ``progress`` is told how many paths are done by one
+    kind, and of how many.
     """
     if systems is None:
         systems = [PaperSystem(), *draw(DEVELOPMENT_DRAW, 4)]
     parent = EMT()
     paths = [(_path(system.start(seed), parent), seed) for system in systems for seed in seeds]
     rows: list[UncertaintyRow] = []
-    for kind in kinds:
+    for number, kind in enumerate(kinds):
         found: dict[tuple[int, int, str], list[FloatArray]] = {}
-        for path, seed in paths:
+        for place, (path, seed) in enumerate(paths):
+            progress(number * len(paths) + place, len(kinds) * len(paths))
             most = max((count for count in labels if count < len(path)), default=0)
             images = [Image(atoms, atoms.get_potential_energy(), _forces(atoms)) for atoms in path[:most]]
             for count, trained in grown(kind, images, members, seed):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from ase import Atoms
 
 from al_workflows.campaign.book import Book
@@ -18,8 +20,11 @@ from al_workflows.campaign.surfaces import Surfaces
 from al_workflows.errors import InputError
 from al_workflows.structures import OVERLAP, describe_closest, min_distance_ratio
 
+#: told how many facets are done, of how many, and how many members there are
+Listener = Callable[[int, int, int], None]
 
-def plan_campaign(campaign: Campaign, fetch: Fetch) -> Plan:
+
+def plan_campaign(campaign: Campaign, fetch: Fetch, listener: Listener = lambda done, of, members: None) -> Plan:
     """All members of a campaign, and what cannot be made.
 
     Parameters
@@ -28,6 +33,8 @@ def plan_campaign(campaign: Campaign, fetch: Fetch) -> Plan:
         What to make.
     fetch
         Gives crystals of the Materials Project (:mod:`al_workflows.campaign.materials_project`).
+    listener
+        Told of each facet.
 
     Raises
     ------
@@ -36,11 +43,17 @@ def plan_campaign(campaign: Campaign, fetch: Fetch) -> Plan:
     """
     book = Book(campaign)
     surfaces, lattices = Surfaces(book), Lattices(campaign)
-    for bulk in campaign.spec.bulks:
+    facets = [len(bulk.miller or campaign.spec.slabs.miller) for bulk in campaign.spec.bulks]
+    for number, bulk in enumerate(campaign.spec.bulks):
+
+        def told(done: int, before: int = sum(facets[:number])) -> None:
+            listener(before + done, sum(facets), len(book.members))
+
+        told(0)
         with book.entry(bulk.key):
             atoms = bulk_atoms(bulk, campaign.directory, fetch)
             _remark_on_moments(bulk, atoms, book)
-            _bulk(bulk, crystal(lattices.applied(bulk, atoms), bulk.conventional), book, surfaces)
+            _bulk(bulk, crystal(lattices.applied(bulk, atoms), bulk.conventional), book, surfaces, told)
     surfaces.remark_on_unselected()
     return book.plan()
 
@@ -57,16 +70,17 @@ def _remark_on_moments(bulk: BulkSpec, atoms: Atoms, book: Book) -> None:
         )
 
 
-def _bulk(bulk: BulkSpec, found: Crystal, book: Book, surfaces: Surfaces) -> None:
+def _bulk(bulk: BulkSpec, found: Crystal, book: Book, surfaces: Surfaces, told: Callable[[int], None]) -> None:
     spec = book.campaign.spec
     closest = min_distance_ratio(found.primitive)
     if closest.ratio < OVERLAP:
         raise InputError(f"bulk {bulk.key}: {describe_closest(found.primitive, closest)} which overlap; correct it")
     cuts = Cuts(found)
-    for given in bulk.miller or spec.slabs.miller:
+    for number, given in enumerate(bulk.miller or spec.slabs.miller, start=1):
         name = f"{bulk.key}-{facet_name(given)}"
         with book.entry(name):
             _facet(bulk, found, cuts, miller_indices(given, found), book, surfaces)
+        told(number)
 
 
 def _facet(

@@ -77,8 +77,8 @@ def workflow(
     sizes, output = numbers_of("--runs", runs, least=1), writable_directory(output)
     with Counter() as counter:
         here = cycles_in_process(cycles)
-        counter.said(f"{len(here)} cycles in one process")
-        found = measure(cycles, sizes, counter.said)
+        counter.say(f"{len(here)} cycles in one process")
+        found = measure(cycles, sizes, counter.say)
     server = {"database server, CPU s a cycle": round(found.server, 3)}
     write(document(here, found.fireworks, found.calls, server, command_line()), output, "workflow")
 
@@ -104,9 +104,9 @@ def campaign(
     before = os.getloadavg()[1]
     with Counter() as counter:
         settings: dict[str, object] = {**import_cost()}
-        many = scale(submit, counter.said) if submit else None
+        many = scale(submit, counter.say) if submit else None
         here = run_in_process(synthetic(min(members, SAMPLE), sleep)) if members else None
-        worked = work_off(members, sleep, workers, counter.said) if members else None
+        worked = work_off(members, sleep, workers, counter.say) if members else None
     # whoever else computes on the machine is in the wall times
     load = [round(before, 1), round(os.getloadavg()[1], 1)]
     settings |= {"load of the machine over 5 minutes, before and after": load}

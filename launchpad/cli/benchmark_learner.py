@@ -139,7 +139,10 @@ def held_out(
     from al_workflows.benchmark.held_out import held_out_document
     from al_workflows.preflight import writable_directory
 
-    write(held_out_document(train, test, command_line()), writable_directory(output), "held-out")
+    output = writable_directory(output)
+    with Counter("training on more and more of the labels"):
+        found = held_out_document(train, test, command_line())
+    write(found, output, "held-out")
 
 
 def uncertainty(
@@ -162,7 +165,7 @@ def uncertainty(
     sizes, counts = numbers_of("--members", members, least=2), numbers_of("--labels", labels, least=1)
     output = writable_directory(output)
     with Counter() as counter:
-        rows = uncertainty_rows(chosen, numbers, kinds, sizes, counts, counter.uncertain)
+        rows = uncertainty_rows(chosen, numbers, kinds, sizes, counts, counter.uncertain, counter.step)
     write(document(rows, [system.name for system in chosen], numbers, command_line()), output, "uncertainty")
 
 
@@ -182,7 +185,10 @@ def curvature(
 
     output = writable_directory(output)
     draw = REPORTED_DRAW if draw_seed is None else draw_seed
-    study = curvature_study(seeds, sites=draw_sites(draw, SITES), fmax=fmax, jobs=jobs)
+    sites = draw_sites(draw, SITES)
+    with Counter() as counter:
+        counter.step(0, seeds * len(sites), computed=False)
+        study = curvature_study(seeds, sites=sites, fmax=fmax, jobs=jobs, listener=lambda _: counter.count())
     settings = {"parent": "EMT", "target fmax, eV/Å": fmax, "draw": draw}
     write(document(study, command_line(), settings), output, "curvature")
 

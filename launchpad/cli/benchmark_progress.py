@@ -1,10 +1,11 @@
-"""Progress of `alflow benchmark`: a bar that counts, and a line for everything that was measured."""
+"""Progress of `alflow benchmark`: how many there will be, and a line for everything that was measured."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
+
+from launchpad.cli.progress import Progress
 
 if TYPE_CHECKING:
     from al_workflows.benchmark.cycle import CycleCost, RunCost
@@ -17,79 +18,58 @@ if TYPE_CHECKING:
     from al_workflows.benchmark.uncertainty import UncertaintyRow
 
 
-class Counter:
-    """A line for each result as it comes, and a bar below them (on a terminal only)."""
-
-    def __init__(self) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn
-
-        console = Console(highlight=False, markup=False)
-        self._bar = Progress(BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console, transient=True)
-        self._task = self._bar.add_task("", total=None)
-
-    def __enter__(self) -> Self:
-        self._bar.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._bar.stop()
+class Counter(Progress):
+    """A line for each result as it comes, and how many there will be."""
 
     def relaxed(self, one: Relaxed, stored: bool, done: int, of: int) -> None:
         """Print the line of a relaxation; one that was stored counts only."""
-        self._bar.update(self._task, completed=done, total=of)
+        self.step(done, of, computed=not stored)
         if not stored:
             spent = sum(one.seconds.values())
             text = f"{one.system}  seed {one.seed}  {one.method}: {one.outcome.value}, {one.calls} calls, {spent:.1f} s"
-            self._bar.console.print(text, soft_wrap=True)
+            self.say(text)
 
     def path(self, one: PathRun, stored: bool, done: int, of: int) -> None:
         """Print the line of a barrier; one that was stored counts only."""
-        self._bar.update(self._task, completed=done, total=of)
+        self.step(done, of, computed=not stored)
         if not stored:
             said = "no barrier" if one.error is None else f"{1000 * one.error:+.2f} meV"
             text = f"{one.system}  seed {one.seed}  {one.method}: {one.outcome.value}, {one.calls} calls, {said}"
-            self._bar.console.print(f"{text}, {one.seconds:.1f} s", soft_wrap=True)
+            self.say(f"{text}, {one.seconds:.1f} s")
 
     def campaign(self, one: CampaignTrial, stored: bool, done: int, of: int) -> None:
         """Print the line of a campaign; one that was stored counts only."""
-        self._bar.update(self._task, completed=done, total=of)
+        self.step(done, of, computed=not stored)
         if not stored:
             spent = sum(member.seconds for member in one.members)
             text = f"seed {one.seed}  {one.arm}: {len(one.members)} members, {one.calls()} calls, the last quarter "
-            self._bar.console.print(f"{text}{one.calls(0.75)}, {spent:.0f} s", soft_wrap=True)
+            self.say(f"{text}{one.calls(0.75)}, {spent:.0f} s")
 
     def simulated(self, one: MdTrial, stored: bool, done: int, of: int) -> None:
         """Print the line of a run of dynamics; one that was stored counts only."""
-        self._bar.update(self._task, completed=done, total=of)
+        self.step(done, of, computed=not stored)
         if not stored:
             text = f"{one.system}  {one.temperature:g} K  seed {one.seed}  {one.variant}: {one.verdict.value}, "
-            self._bar.console.print(
-                f"{text}{one.calls[-1]} calls, force MAE {one.errors[-1]['all']:.4f} eV/Å on the parent's trajectory",
-                soft_wrap=True,
-            )
+            error = one.errors[-1]["all"]
+            self.say(f"{text}{one.calls[-1]} calls, force MAE {error:.4f} eV/Å on the parent's trajectory")
 
     def predicted(self, row: PredictionRow | RelaxationRow) -> None:
         """Print how long it takes."""
-        self._bar.console.print(f"{row.potential}  {row.atoms} atoms: {row.said}", soft_wrap=True)
+        self.count()
+        self.say(f"{row.potential}  {row.atoms} atoms: {row.said}")
 
     def trained(self, row: TrainingRow) -> None:
         """Print how long it takes."""
-        text = f"{row.potential}  {row.images} images of {row.atoms} atoms: {row.seconds:.2f} s"
-        self._bar.console.print(text, soft_wrap=True)
+        self.count()
+        self.say(f"{row.potential}  {row.images} images of {row.atoms} atoms: {row.seconds:.2f} s")
 
     def timed(self, cost: CycleCost | RunCost) -> None:
         """Print what a cycle or a run took."""
-        self._bar.console.print(f"{cost.way}  seed {cost.seed}  {cost.said}", soft_wrap=True)
-
-    def said(self, line: str) -> None:
-        """Print a line."""
-        self._bar.console.print(line, soft_wrap=True)
+        self.count()
+        self.say(f"{cost.way}  seed {cost.seed}  {cost.said}")
 
     def uncertain(self, rows: Sequence[UncertaintyRow]) -> None:
         """Print what was measured of one kind and number of labels."""
         for row in rows:
             text = f"{row.kind}  {row.members} members  {row.labels} labels  {row.where}: rank {row.rank:.2f}"
-            self._bar.console.print(f"{text}, within σ {row.within_1:.2f} ({row.nominal_1:.2f})", soft_wrap=True)
+            self.say(f"{text}, within σ {row.within_1:.2f} ({row.nominal_1:.2f})")

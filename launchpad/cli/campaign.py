@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from launchpad.cli.options import JsonOption
+
 if TYPE_CHECKING:
     from al_workflows.records import Label
 
@@ -30,7 +32,7 @@ app = typer.Typer(
 )
 def plan(
     file: CampaignArgument,
-    as_json: Annotated[bool, typer.Option("--json", help="All members and all that is left out, as JSON.")] = False,
+    as_json: JsonOption = False,
     pictures: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Draw the first members into DIR/<name>.png.", show_default=False),
@@ -43,19 +45,29 @@ def plan(
     Structures of the Materials Project are kept beside the file, as <id>.json.
     Exit code 0: there are members; 1: there are none.
     """
-    import json
-
     from al_workflows.analysis.plan_text import plan_record, plan_text
     from launchpad.campaign_file import read_plan
+    from launchpad.cli.output import print_document
+    from launchpad.cli.progress import Progress
 
-    _, found = read_plan(file)
-    print(json.dumps(plan_record(found), indent=1) if as_json else plan_text(found))
+    with Progress("looking at facets", quiet=as_json) as progress:
+
+        def told(done: int, of: int, members: int) -> None:
+            progress.step(done, of)
+            progress.activity(f"{members} members so far; facets")
+
+        _, found = read_plan(file, told)
+    if as_json:
+        print_document(plan_record(found))
+    else:
+        print(plan_text(found))
     if pictures is not None and found.members:
         from al_workflows.analysis.plan_pictures import write_pictures
         from al_workflows.preflight import writable_directory
 
         sheet = writable_directory(pictures) / f"{found.name}.png"
-        drawn = write_pictures(found.members[:number], sheet)
+        with Progress("drawing", quiet=as_json):
+            drawn = write_pictures(found.members[:number], sheet)
         typer.echo(f"{sheet} shows the first {drawn} of {len(found.members)}", err=as_json)
     if not found.members:
         raise typer.Exit(NOTHING_MADE)
@@ -76,6 +88,7 @@ def lattice(file: CampaignArgument) -> None:
     from al_workflows.campaign.settings import bulk_dft
     from al_workflows.errors import InputError
     from launchpad.campaign_file import materials_project
+    from launchpad.cli.progress import Progress
 
     campaign = load_campaign(file)
     spec, path, fetch = campaign.spec, lattice_file(campaign), materials_project(campaign)
@@ -85,26 +98,32 @@ def lattice(file: CampaignArgument) -> None:
             f"{file}: no bulk has `lattice: eos`, so that none is to be computed; set it, or go on with `plan`"
         )
     dft, fits, failed = bulk_dft(campaign), read_fits(path), 0
-    for bulk in wanted:
-        try:
-            atoms = bulk_atoms(bulk, campaign.directory, fetch)
-            fit = fit_lattice(bulk, atoms, dft, spec.eos, path.with_suffix("") / bulk.key, _tell)
-        except InputError as error:
-            failed += 1
-            print(f"{bulk.key}: left out: {error}")
-            continue
-        fits[bulk.key] = fit
-        write_fits(fits, path)  # after each, so that an interruption leaves those that are done
-        lengths = ", ".join(f"{length:.4f}" for length in fit.lengths)
-        print(
-            f"{bulk.key}: a, b, c = {lengths} Å (times {fit.scale:.4f}), bulk modulus {fit.bulk_modulus:.1f} GPa, "
-            f"residual {1000 * fit.residual:.2f} meV, by {fit.code}"
-        )
+    with Progress("single points") as progress:
+
+        def told(label: Label) -> None:
+            progress.count(len(wanted) * spec.eos.points)
+            progress.say(_line(label))
+
+        for bulk in wanted:
+            try:
+                atoms = bulk_atoms(bulk, campaign.directory, fetch)
+                fit = fit_lattice(bulk, atoms, dft, spec.eos, path.with_suffix("") / bulk.key, told)
+            except InputError as error:
+                failed += 1
+                progress.say(f"{bulk.key}: left out: {error}")
+                continue
+            fits[bulk.key] = fit
+            write_fits(fits, path)  # after each, so that an interruption leaves those that are done
+            lengths = ", ".join(f"{length:.4f}" for length in fit.lengths)
+            progress.say(
+                f"{bulk.key}: a, b, c = {lengths} Å (times {fit.scale:.4f}), bulk modulus {fit.bulk_modulus:.1f} GPa, "
+                f"residual {1000 * fit.residual:.2f} meV, by {fit.code}"
+            )
     print(f"Written to {path}: {', '.join(fits) or 'nothing'}")
     if failed:
         raise typer.Exit(NOTHING_MADE)
 
 
-def _tell(label: Label) -> None:
+def _line(label: Label) -> str:
     energy = f"{label.energy:.4f} eV" if label.energy is not None else f"{label.status.value}: {label.cause}"
-    print(f"  {label.atoms.symbols} at {label.atoms.get_volume():.3f} Å³: {energy}", flush=True)
+    return f"  {label.atoms.symbols} at {label.atoms.get_volume():.3f} Å³: {energy}"

@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from launchpad.cli.campaign_options import NameArgument, WhereOption, selected
-from launchpad.cli.options import LaunchpadOption
+from launchpad.cli.options import JsonOption, LaunchpadOption
 
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from al_workflows.campaign.compared import Direct
     from al_workflows.campaign.results import CampaignResults
-
-#: characters that the table needs
-WIDTH = 140
 
 
 def results(
@@ -26,7 +24,7 @@ def results(
         Path | None,
         typer.Option(metavar="FILE", help="As --csv, as Parquet; needs the [parquet] extra.", show_default=False),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="All of it as JSON, in place of the table.")] = False,
+    as_json: JsonOption = False,
     launchpad_file: LaunchpadOption = None,
 ) -> None:
     """Tabulate what a campaign found: adsorption energies, ranks, barriers, spread between seeds, cost and failures.
@@ -34,12 +32,13 @@ def results(
     An adsorption energy takes off the relaxed slab and the reference molecules; where one of them has not converged, it
     is named in the place of a number.
     """
-    import json
-
     from launchpad.campaigns import read_results
+    from launchpad.cli.output import print_document
+    from launchpad.cli.progress import Progress
     from launchpad.settings import connect, resolve
 
-    found = read_results(connect(resolve(launchpad_file), read_only=True), name)
+    with Progress("reading the members", quiet=as_json):
+        found = read_results(connect(resolve(launchpad_file), read_only=True), name)
     if csv is not None:
         from al_workflows.campaign.table_files import write_csv
 
@@ -49,7 +48,7 @@ def results(
 
         write_parquet(found, parquet)
     if as_json:
-        print(json.dumps(found.plain(), indent=2, ensure_ascii=False))
+        print_document(found.plain())
         return
     _print(found)
     for path in filter(None, (csv, parquet)):
@@ -68,9 +67,12 @@ def export(
     comes from, and dataset.json, which says what they hold. Each structure is written once.
     """
     from launchpad.campaigns import export_campaign
+    from launchpad.cli.progress import Progress
     from launchpad.settings import connect, resolve
 
-    found = export_campaign(connect(resolve(launchpad_file), read_only=True), name, output, selected(where))
+    with Progress("writing the members' labels") as progress:
+        launchpad = connect(resolve(launchpad_file), read_only=True)
+        found = export_campaign(launchpad, name, output, selected(where), progress.step)
     for split, number in found.structures.items():
         surfaces = found.surfaces[split]
         print(f"{output / f'{split}.extxyz'}: {number} structures of {len(surfaces)} surfaces")
@@ -102,20 +104,19 @@ def reference(
     from al_workflows.files import write_atomically
     from al_workflows.preflight import writable_directory
     from launchpad.campaign_reference import compare_with
+    from launchpad.cli.progress import Progress
     from launchpad.settings import connect, resolve
 
     chosen = method_of("relaxation", method)
     directory = writable_directory(output or Path("alflow-reference") / name)
     launchpad = connect(resolve(launchpad_file), read_only=True)
-    found = compare_with(
-        launchpad,
-        name,
-        chosen,
-        directory,
-        selected(where),
-        max_calls,
-        lambda key, one: print(f"{key}: {one.outcome}, {one.calls} single points", flush=True),
-    )
+    with Progress("relaxing by plain DFT") as progress:
+
+        def told(key: str, one: Direct, stored: bool, done: int, of: int) -> None:
+            progress.step(done, of, computed=not stored)
+            progress.say(f"{key}: {one.outcome}, {one.calls} single points")
+
+        found = compare_with(launchpad, name, chosen, directory, selected(where), max_calls, told)
     rows = {"campaign": name, "method": chosen, "same_within_eV": SAME, "members": [one.row() for one in found]}
     write_atomically(directory / "comparison.json", json.dumps(rows, indent=2) + "\n")
     print(conclusion(found, chosen))
@@ -157,11 +158,10 @@ def report(
 
 
 def _print(found: CampaignResults) -> None:
-    from rich.console import Console
+    from launchpad.cli.tables import table_console
 
-    console = Console(highlight=False, markup=False)
-    console.width = max(console.width, WIDTH)
-    console.print(_table(found))
+    console, width = table_console()
+    console.print(_table(found, width))
     for spread in found.spreads:
         said = f"{spread.of}: {spread.quantity} {spread.mean:.4f} ± {spread.deviation:.4f} eV"
         console.print(f"{said} over {spread.seeds} seeds (range {spread.range:.4f})", soft_wrap=True)
@@ -177,42 +177,27 @@ def _print(found: CampaignResults) -> None:
     console.print(f"{len(found.entries)} members: {states or 'none'}; {calls}", soft_wrap=True)
 
 
-def _table(found: CampaignResults) -> Table:
-    from rich.table import Table
+def _table(found: CampaignResults, width: int) -> Table:
+    from launchpad.cli.tables import Column, fitted, number
 
-    table = Table(box=None, header_style="bold")
-    for column in ("member", "state"):
-        table.add_column(column, no_wrap=True)
-    for column in (
-        "E_ads (eV)",
-        "rank",
-        "barrier (eV)",
-        "energy (eV)",
-        "fmax (eV/Å)",
-        "DFT calls",
-        "borrowed",
-        "time (s)",
-    ):
-        table.add_column(column, justify="right")
-    table.add_column("remark")
-    for entry in found.entries:
-        one = entry.outcome
-        parked = one.reason if one.state.parked or not one.state.ended else ""
-        table.add_row(
-            one.key,
-            one.state.value,
-            _number(entry.adsorption_energy),
-            "-" if entry.rank is None else str(entry.rank),
-            _number(entry.barriers["barrier_eV"]),
-            _number(one.energy),
-            _number(one.fmax),
-            str(one.calls),
-            str(one.summary.get("borrowed", 0)),
-            f"{one.seconds:.1f}",
-            "; ".join(filter(None, (parked, entry.missing))),
-        )
-    return table
-
-
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.4f}"
+    outcomes = [entry.outcome for entry in found.entries]
+    keys = [one.key for one in outcomes]
+    remarks = [
+        "; ".join(filter(None, (one.reason if one.state.parked or not one.state.ended else "", entry.missing)))
+        for one, entry in zip(outcomes, found.entries, strict=True)
+    ]
+    columns = [
+        Column("member", keys, right=False, ids=keys),
+        Column("state", [one.state.value for one in outcomes], right=False),
+        Column("E_ads (eV)", [number(entry.adsorption_energy) for entry in found.entries]),
+        Column("rank", ["-" if entry.rank is None else str(entry.rank) for entry in found.entries], spare=3),
+        Column("barrier (eV)", [number(entry.barriers["barrier_eV"]) for entry in found.entries], spare=1),
+        Column("energy (eV)", [number(one.energy) for one in outcomes], spare=4),
+        Column("fmax (eV/Å)", [number(one.fmax) for one in outcomes], spare=5),
+        Column("DFT calls", [str(one.calls) for one in outcomes], spare=2),
+        Column("borrowed", [str(one.summary.get("borrowed", 0)) for one in outcomes], spare=7),
+        Column("time (s)", [f"{one.seconds:.1f}" for one in outcomes], spare=6),
+    ]
+    if any(remarks):
+        columns.append(Column("remark", remarks, right=False, prose=True))
+    return fitted(columns, width)

@@ -10,7 +10,8 @@ import typer
 from launchpad.cli import campaign_files
 from launchpad.cli.campaign_options import NameArgument, WhereOption, selected
 from launchpad.cli.keep import slurm_queue
-from launchpad.cli.options import LaunchpadOption
+from launchpad.cli.options import JsonOption, LaunchpadOption
+from launchpad.cli.watch import EVERY, EveryOption, WatchOption
 
 if TYPE_CHECKING:
     from launchpad.campaign_status import CampaignStatus
@@ -63,16 +64,22 @@ def submit(
     from dataclasses import replace
 
     from launchpad.campaigns import submit_campaign
+    from launchpad.cli.progress import Progress
     from launchpad.cli.text import say_how_to_work
     from launchpad.planned_campaign import planned
     from launchpad.settings import connect, resolve
 
-    plan = planned(file)
+    with Progress("planning: facets") as progress:
+        plan = planned(file, lambda done, of, _: progress.step(done, of))
     limits = plan.limits if budget is None else replace(plan.limits, dft_calls=budget)
     limits = limits if at_once is None else replace(limits, at_once=at_once)
     directory = directory or Path("alflow-runs") / plan.name
     source = resolve(launchpad_file)
-    done, begun = submit_campaign(connect(source), plan, directory, limits)
+    with Progress("submitting: members") as progress:
+        launchpad, number = connect(source), len(plan.members)
+        done, begun = submit_campaign(
+            launchpad, plan, directory, limits, lambda ready: progress.step(ready + 1, number)
+        )
     print(f"campaign {plan.name} in {source.address}: {_numbers(done)}")
     for said in begun[:10]:
         print(f"  {said}")
@@ -101,13 +108,25 @@ def run(
     """
     import signal
 
+    from al_workflows.campaign.states import MemberState
     from launchpad.campaign_run import work_off_campaign
+    from launchpad.cli.campaign_looks import show_status, status_line
+    from launchpad.cli.progress import Progress
     from launchpad.settings import connect, resolve
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     source = resolve(launchpad_file)
-    found = work_off_campaign(connect(source), source, name, workers, lambda one: print(_line(one), flush=True))
-    _show(found)
+    with Progress("connecting") as progress:
+        already: list[int] = []
+
+        def told(one: CampaignStatus) -> None:
+            already.append(one.members - one.going_on)  # what had ended before says nothing about the time left
+            progress.step(already[-1], one.members, computed=len(already) > 1)
+            progress.activity(f"{one.number(MemberState.UNDER_WAY)} under way, {one.calls} DFT calls; members")
+            progress.say(status_line(one))
+
+        found = work_off_campaign(connect(source), source, name, workers, told)
+    show_status(found)
     if found.states.get("CONVERGED", 0) < found.members:
         raise typer.Exit(NOT_CONVERGED)
 
@@ -116,22 +135,42 @@ def status(
     name: Annotated[
         str | None, typer.Argument(metavar="[CAMPAIGN]", help="By default all.", show_default=False)
     ] = None,
+    watch: WatchOption = False,
+    every: EveryOption = EVERY,
+    as_json: JsonOption = False,
     launchpad_file: LaunchpadOption = None,
 ) -> None:
-    """Say where a campaign stands: members by state, what it cost, what is under way, what is parked, and why."""
+    """Say where a campaign stands: members by state, what it cost, what is under way, what is parked, and why.
+
+    With --watch it is drawn as it goes; where standard output is no terminal, a line for each change.
+    Exit code 0, whatever became of the members, and after Ctrl-C out of --watch; 2: no such campaign, or no database.
+    """
     from fw_specs.campaign_store import CampaignStore
     from launchpad.campaign_status import read_status
+    from launchpad.cli.campaign_looks import NO_CAMPAIGNS, look_at, show_status, status_line
+    from launchpad.cli.watch import refuse_both
+    from launchpad.cli.watch import watch as look_again
     from launchpad.settings import connect, resolve
 
-    launchpad = connect(resolve(launchpad_file), read_only=True)
-    if name is not None:
-        _show(read_status(launchpad, name))
+    refuse_both(watch, as_json)
+    if watch:
+        look_again(look_at(name), launchpad_file, every)
         return
-    names = CampaignStore(launchpad.db).names()
-    for one in names:
-        print(_line(read_status(launchpad, one)))
-    if not names:
-        print("no campaigns yet: `alflow campaign submit FILE`")
+    launchpad = connect(resolve(launchpad_file), read_only=True)
+    names = CampaignStore(launchpad.db).names() if name is None else [name]
+    if as_json:
+        from launchpad.cli.output import print_document
+        from launchpad.status_json import campaign_record
+
+        found = [campaign_record(read_status(launchpad, one, shown=0)) for one in names]
+        print_document({"campaigns": found} if name is None else found[0])
+    elif name is not None:
+        show_status(read_status(launchpad, name))
+    else:
+        for one in names:
+            print(status_line(read_status(launchpad, one)))
+        if not names:
+            print(NO_CAMPAIGNS)
 
 
 def pause(name: NameArgument, where: WhereOption = None, launchpad_file: LaunchpadOption = None) -> None:
@@ -165,33 +204,3 @@ def cancel(name: NameArgument, where: WhereOption = None, launchpad_file: Launch
 def _say(lines: list[str]) -> None:
     for line in lines:
         print(line)
-
-
-def _line(found: CampaignStatus) -> str:
-    states = ", ".join(f"{number} {state}" for state, number in sorted(found.states.items()))
-    limit = found.campaign.limits.dft_calls
-    calls = f"{found.calls} DFT calls" + ("" if limit is None else f" (budget {limit}, spent {found.campaign.spent})")
-    return f"{found.campaign.name}: {found.members} members: {states or 'none'}; {calls}"
-
-
-def _show(found: CampaignStatus) -> None:
-    """Print all of the status."""
-    campaign = found.campaign
-    print(_line(found))
-    print(f"  in {campaign.directory}; steps took {found.seconds / 3600:.2f} h; {found.failed} single points failed")
-    for role, states in found.roles.items():
-        print(f"  {role}: " + ", ".join(f"{number} {state}" for state, number in sorted(states.items())))
-    for why, number in campaign.waiting.items():
-        print(f"  {number} wait: {why}")
-    for one in found.under_way:
-        fmax = "" if one["fmax"] is None else f", fmax {one['fmax']:.3f} (target {one['target']}) eV/Å"
-        why = f": {one['reason']}" if one["reason"] else ""
-        print(f"  {one['state']}  {one['key']} ({one['run']}): {one['calls']} DFT calls{fmax}{why}")
-    for one in found.parked:
-        print(f"  {one['state']}  {one['key']} ({one['run']}): {one['reason']}")
-    for one in campaign.skipped[:10]:
-        print(f"  left out: {one['key']}: {one['why']}")
-    if len(campaign.skipped) > 10:
-        print(f"  left out: {len(campaign.skipped) - 10} more entries")
-    if campaign.trouble:
-        print(f"  trouble: {campaign.trouble}")

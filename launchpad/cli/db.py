@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from launchpad.cli import db_users
-from launchpad.cli.options import DataOption
+from launchpad.cli.options import DataOption, JsonOption
 
 if TYPE_CHECKING:
     from launchpad.local_mongo import LocalMongo
@@ -52,13 +52,18 @@ def stop(data: DataOption = None) -> None:
 
 
 @app.command(epilog="Example:  [cyan]alflow db status && echo it runs[/cyan]")
-def status(data: DataOption = None) -> None:
+def status(data: DataOption = None, as_json: JsonOption = False) -> None:
     """Say whether the local database runs, where, and how large it is.
 
-    The exit code is 0 when it runs, 3 when it is stopped, 1 when something is wrong.
+    Exit code 0: it runs; 3: it is stopped; 1: something is wrong.
     """
+    from launchpad.cli.output import print_document
+
     found = _local(data).status()
-    _print(found)
+    if as_json:
+        print_document(found.plain())
+    else:
+        _print(found)
     raise typer.Exit(EXIT_CODES[found.state])
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from launchpad.cli.options import DataOption
+from launchpad.cli.options import DataOption, JsonOption
 
 if TYPE_CHECKING:
     from launchpad.local_mongo import LocalMongo
@@ -45,11 +45,15 @@ def add(
 
 
 @app.command("list", epilog="Example:  [cyan]alflow db user list[/cyan]")
-def list_(data: DataOption = None) -> None:
+def list_(data: DataOption = None, as_json: JsonOption = False) -> None:
     """List the users that were added, and what they may do."""
+    from launchpad.cli.output import print_document
     from launchpad.mongo_users import list_users
 
     found = list_users(_running(data))
+    if as_json:
+        print_document({"users": [{"name": name, "role": role.value} for name, role in found.items()]})
+        return
     for name, role in found.items():
         print(f"{name}  {role}")
     if not found:

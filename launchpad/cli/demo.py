@@ -27,6 +27,7 @@ def demo(
     from al_workflows.analysis.figures import convergence_figure
     from al_workflows.preflight import claimed_directory, prepare, prepare_structure, writable_directory
     from al_workflows.results import write_result
+    from launchpad.cli.progress import Progress
     from launchpad.cli.text import summary
     from launchpad.examples import copy_example
 
@@ -42,9 +43,10 @@ def demo(
     print(f"Relaxing {prepared.start.symbols} to {target} eV/Å; EMT stands in for DFT.")
     result = through_fireworks(prepared, place, workers=1, launchpad_file=launchpad_file)
     write_result(result, place)
-    baseline = relax_directly(prepared.start, EMT(), target)
-    figure = place / "convergence.png"
-    convergence_figure(result, target, figure, [baseline])
+    with Progress("relaxing without a model as well, and drawing both"):
+        baseline = relax_directly(prepared.start, EMT(), target)
+        figure = place / "convergence.png"
+        convergence_figure(result, target, figure, [baseline])
     print(summary(result))
     calls, verdict = result.dft_calls, result.verdict.kind.value.lower()
     energy = result.answer.energy if result.answer is not None else None

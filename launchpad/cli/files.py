@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from launchpad.cli.options import LaunchpadOption
+from launchpad.cli.progress import Progress
 
 if TYPE_CHECKING:
     from al_workflows.history import RunHistory
@@ -49,15 +50,17 @@ def report(
 
     Writes report.html, which needs no other file, and each figure as PNG, SVG and PDF, with its numbers as CSV.
     """
-    history = _history(run, output_of, launchpad_file)
-    if reference is not None:
-        from al_workflows.analysis.reference import with_reference
+    with Progress("reading the run") as progress:
+        history = _history(run, output_of, launchpad_file)
+        if reference is not None:
+            from al_workflows.analysis.reference import with_reference
 
-        history = with_reference(history, reference)
-    from al_workflows.analysis.report import write_report  # after what can go wrong: matplotlib takes a while
-    from al_workflows.preflight import writable_directory
+            history = with_reference(history, reference)
+        from al_workflows.analysis.report import write_report  # after what can go wrong: matplotlib takes a while
+        from al_workflows.preflight import writable_directory
 
-    page = write_report(history, writable_directory(output or Path("alflow-report") / history.run))
+        progress.activity("drawing figures")
+        page = write_report(history, writable_directory(output or Path("alflow-report") / history.run), progress.step)
     print(f"{page} is the report of {history.run} ({history.state}, {history.dft_calls} DFT calls)")
 
 
@@ -83,7 +86,8 @@ def export(
         raise InputError(f"--format is {form} but must be extxyz with --trajectory; leave one of them out")
     if cycle is not None and not trajectory:
         raise InputError(f"--cycle is {cycle} but is for --trajectory alone; give both or neither")
-    history = _history(run, output_of, launchpad_file)
+    with Progress("reading the run"):
+        history = _history(run, output_of, launchpad_file)
     if trajectory:
         from al_workflows.analysis.trajectory_file import write_trajectory
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from launchpad.cli.options import LaunchpadOption
+from launchpad.cli.options import JsonOption, LaunchpadOption
 
 if TYPE_CHECKING:
     import threading
@@ -45,6 +45,7 @@ def recover(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and change nothing.")] = False,
     lost_after: LostAfterOption = None,
     patience: PatienceOption = 60.0,
+    as_json: JsonOption = False,
     launchpad_file: LaunchpadOption = None,
 ) -> None:
     """Put right, once, what was lost: workers and jobs that are gone, locks left behind, half-made updates.
@@ -54,6 +55,7 @@ def recover(
     go on in SLURM are not touched.
     Exit code 0: done, or nothing to do; 2: the database or SLURM does not answer.
     """
+    import sys
     import time
 
     from fw_specs.store import Store
@@ -67,12 +69,22 @@ def recover(
     reconciler = Reconciler(launchpad, None if queue is None else queue.jobs, scope, _patience(lost_after, patience))
     repairs = reconciler.plan()
     if reconciler.second_look_in:
-        print(f"something looks lost; looking again in {reconciler.second_look_in:g} s")
+        said = f"something looks lost; looking again in {reconciler.second_look_in:g} s"
+        print(said, file=sys.stderr if as_json else sys.stdout, flush=True)
         done = [] if dry_run else apply(repairs)
         time.sleep(reconciler.second_look_in)
         repairs = reconciler.plan()
     else:
         done = []
+    if not dry_run:
+        done += apply(repairs)
+    if as_json:
+        from launchpad.cli.output import print_document
+
+        waits = [{"name": one.name, "cause": one.cause, "retry_in_seconds": one.seconds} for one in reconciler.waiting]
+        would = [{"run": repair.run, "text": repair.text} for repair in repairs if dry_run]
+        print_document({"dry_run": dry_run, "would_repair": would, "repaired": done, "waiting": waits})
+        return
     if dry_run:
         for repair in repairs:
             print(f"would repair  {repair.text}")
@@ -80,9 +92,8 @@ def recover(
             print(f"waits  {waiting}")
         print(f"{len(repairs)} repairs; nothing was changed")
         return
-    done += apply(repairs)
-    for said in done:
-        print(f"repaired  {said}")
+    for text in done:
+        print(f"repaired  {text}")
     for waiting in reconciler.waiting:
         print(f"waits  {waiting}")
     print(f"{len(done)} repairs" if done or reconciler.waiting else "nothing is lost")

@@ -2,71 +2,115 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from launchpad.cli.options import LaunchpadOption
+from launchpad.cli.options import JsonOption, LaunchpadOption
+from launchpad.cli.watch import EVERY, EveryOption, WatchOption
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from fireworks import LaunchPad
     from rich.table import Table
 
     from al_workflows.records import Label
+    from launchpad.cli.watch import Look
     from launchpad.status import RunStatus
-
-#: characters that the tables below need
-TABLE_WIDTH = 120
 
 
 def status(
     run: Annotated[
         str | None, typer.Argument(metavar="[RUN]", help="A run's id, or how it begins.", show_default=False)
     ] = None,
+    watch: WatchOption = False,
+    every: EveryOption = EVERY,
+    as_json: JsonOption = False,
     launchpad_file: LaunchpadOption = None,
 ) -> None:
-    """List the runs of the database, or say how one stands."""
-    from fw_specs.store import Store
-    from launchpad.settings import connect, resolve
-    from launchpad.status import fizzled_cause, read_all, read_status
+    """List the runs of the database, or say how one stands.
 
+    With --watch a run is drawn as it goes: DFT forces by cycle, and what runs now. Where standard output is no
+    terminal, --watch prints a line for each change.
+    Exit code 0, also where a run has failed and after Ctrl-C out of --watch; 2: no such run, or no database.
+    """
+    from launchpad.cli.output import print_document
+    from launchpad.cli.run_looks import NO_RUNS, status_table
+    from launchpad.cli.tables import table_console
+    from launchpad.cli.watch import refuse_both
+    from launchpad.cli.watch import watch as look_again
+    from launchpad.settings import connect, resolve
+    from launchpad.status import read_all, read_view
+
+    refuse_both(watch, as_json)
+    if watch:
+        look_again(_look(run), launchpad_file, every)
+        return
     launchpad = connect(resolve(launchpad_file), read_only=True)
-    console = _wide_console()
+    console, width = table_console()
     if run is None:
         found = read_all(launchpad)
-        if not found:
-            console.print("no runs yet: `alflow example relax`, then `alflow submit relax.yaml`")
-            return
-        console.print(_status_table(found))
+        if as_json:
+            from launchpad.status_json import status_record
+
+            print_document({"runs": [status_record(one) for one in found]})
+        elif found:
+            console.print(status_table(found, width, [one.run for one in found]))
+        else:
+            console.print(NO_RUNS)
         return
-    one = read_status(launchpad, Store(launchpad.db).find_run(run))
-    console.print(_status_table([one]))
-    if one.reason:
-        console.print(one.reason, soft_wrap=True)
-    if one.state.value == "FIZZLED":
-        console.print(f"stopped: {fizzled_cause(launchpad, one.run)}", soft_wrap=True)
+    view = read_view(launchpad, run)
+    if as_json:
+        from launchpad.status_json import view_record
+
+        print_document(view_record(view))
+        return
+    console.print(status_table([view.status], width, [view.status.run]))
+    if view.status.reason:
+        console.print(view.status.reason, soft_wrap=True)
+    if view.stopped:
+        console.print(f"stopped: {view.stopped}", soft_wrap=True)
+
+
+def _look(run: str | None) -> Callable[[LaunchPad], Look]:
+    from launchpad.cli.run_looks import RunLook, RunsLook
+    from launchpad.status import read_all, read_view
+
+    if run is None:
+        return lambda launchpad: RunsLook(read_all(launchpad))
+    return lambda launchpad: RunLook(read_view(launchpad, run))
 
 
 def show(
     run: Annotated[str, typer.Argument(metavar="RUN", help="A run's id, or how it begins.", show_default=False)],
+    as_json: JsonOption = False,
     launchpad_file: LaunchpadOption = None,
 ) -> None:
     """Show a run's ledger: each single point, who asked for it and why, what failed and why."""
     from al_workflows.records import VerdictKind
     from fw_specs.store import Store
+    from launchpad.cli.tables import table_console
     from launchpad.settings import connect, resolve
     from launchpad.status import read_status
 
     launchpad = connect(resolve(launchpad_file), read_only=True)
     store = Store(launchpad.db)
     one = read_status(launchpad, store.find_run(run))
-    console = _wide_console()
-    console.print(_ledger(one, store.labels(one.run)))
-    for cycle in store.cycles(one.run):
+    labels, cycles = store.labels(one.run), store.cycles(one.run)
+    found = {cycle.index: store.selection(one.run, cycle.index) for cycle in cycles}
+    selections = {cycle: selection for cycle, selection in found.items() if selection is not None}
+    if as_json:
+        from launchpad.cli.output import print_document
+        from launchpad.status_json import ledger_record
+
+        print_document(ledger_record(one, labels, cycles, selections.items()))
+        return
+    console, width = table_console()
+    console.print(_ledger(one, labels, width))
+    for cycle in cycles:
         if cycle.verdict.kind is VerdictKind.CONTINUE and cycle.verdict.criterion != "none":
             console.print(f"cycle {cycle.index}: {cycle.verdict.reason}", soft_wrap=True)
-        selection = store.selection(one.run, cycle.index)
-        for rejection in selection.rejected if selection is not None else ():
+        for rejection in selections[cycle.index].rejected if cycle.index in selections else ():
             what = "a proposal" if rejection.pool_index is None else f"frame {rejection.pool_index}"
             console.print(
                 f"cycle {cycle.index}: {what} was not asked for: {rejection.reason}",
@@ -75,69 +119,28 @@ def show(
     console.print(f"{one.state.value}: {one.reason}" if one.reason else one.state.value, soft_wrap=True)
 
 
-def _wide_console() -> Console:
-    """A console that does not squeeze tables: what is too wide for the terminal goes on in the next line."""
-    from rich.console import Console
-
-    width = Console().width
-    return Console(highlight=False, markup=False, width=max(width, TABLE_WIDTH))
-
-
-def _status_table(found: list[RunStatus]) -> Table:
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, header_style="bold")
-    table.add_column("run", no_wrap=True)
-    table.add_column("state", no_wrap=True)
-    for column in ("cycles", "DFT calls", "fmax (eV/Å)", "target", "energy (eV)"):
-        table.add_column(column, justify="right")
-    table.add_column("Fireworks")
-    for one in found:
-        fireworks = ", ".join(f"{number} {state}" for state, number in sorted(one.fireworks.items()))
-        table.add_row(
-            one.run,
-            Text(one.state.value, style="green" if one.state.value == "CONVERGED" else ""),
-            str(one.cycles),
-            str(one.dft_calls),
-            _number(one.fmax),
-            "-" if one.target is None else f"{one.target:g}",
-            _number(one.energy),
-            fireworks,
-        )
-    return table
-
-
-def _ledger(one: RunStatus, labels: tuple[Label, ...]) -> Table:
-    from rich.table import Table
-    from rich.text import Text
-
+def _ledger(one: RunStatus, labels: tuple[Label, ...], width: int) -> Table:
     from al_workflows.structures import max_force
+    from launchpad.cli.tables import Column, fitted, number
 
-    table = Table("single point", "status", "asked by", "because", title=one.run, box=None, header_style="bold")
-    for column in ("σ_F (eV/Å)", "E model (eV)", "E DFT (eV)", "fmax (eV/Å)", "time (s)"):
-        table.add_column(column, justify="right")
-    for label in labels:
-        request = label.request
-        fmax = max_force(label.atoms, label.forces) if label.forces is not None else None
-        why = request.reason + (f"; {label.cause}" if label.cause else "")
-        if label.reused_from is not None:
-            why += f"; taken over from {label.reused_from}"
-        if not label.ok:  # of an accepted label, the cause is what SCF took to converge
-            why += f" ({label.directory})"
-        table.add_row(
-            label.key.partition("/")[2],
-            Text(label.status.value, style="" if label.ok else "red"),
-            request.strategy,
-            Text(why, style="" if label.ok else "red"),
-            _number(request.uncertainty),
-            _number(request.predicted_energy),
-            _number(label.energy),
-            _number(fmax),
-            f"{label.seconds:.1f}",
-        )
-    return table
+    styles = ["" if label.ok else "red" for label in labels]
+    forces = [None if label.forces is None else max_force(label.atoms, label.forces) for label in labels]
+    columns = [
+        Column("single point", [label.key.partition("/")[2] for label in labels], right=False),
+        Column("status", [label.status.value for label in labels], right=False, styles=styles),
+        Column("asked by", [label.request.strategy for label in labels], spare=1, right=False),
+        Column("because", [_why(label) for label in labels], right=False, prose=True, styles=styles),
+        Column("σ_F (eV/Å)", [number(label.request.uncertainty) for label in labels], spare=4),
+        Column("E model (eV)", [number(label.request.predicted_energy) for label in labels], spare=3),
+        Column("E DFT (eV)", [number(label.energy) for label in labels]),
+        Column("fmax (eV/Å)", [number(fmax) for fmax in forces]),
+        Column("time (s)", [f"{label.seconds:.1f}" for label in labels], spare=2),
+    ]
+    return fitted(columns, width, title=one.run)
 
 
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.4f}"
+def _why(label: Label) -> str:
+    why = label.request.reason + (f"; {label.cause}" if label.cause else "")
+    if label.reused_from is not None:
+        why += f"; taken over from {label.reused_from}"
+    return why if label.ok else f"{why} ({label.directory})"  # of an accepted one, the cause is what SCF took

@@ -12,6 +12,8 @@ from launchpad.cli.options import LaunchpadOption
 if TYPE_CHECKING:
     from al_workflows.morse_fit.element import ElementFit
     from al_workflows.morse_fit.spec import MorseFitSpec
+    from al_workflows.records import Label, Request
+    from al_workflows.spec import DftSpec
 
 #: the exit code when an element has no curve
 NOT_FITTED = 1
@@ -65,14 +67,28 @@ def _submit(elements: list[str], spec: MorseFitSpec, output: Path, launchpad_fil
 
 
 def _fit_here(elements: list[str], spec: MorseFitSpec, output: Path) -> None:
+    from al_workflows.dft.label_file import LABEL_FILE
+    from al_workflows.dft.single_point import single_point
     from al_workflows.morse_fit.element import fit_element
+    from al_workflows.morse_fit.points import first_points
     from al_workflows.morse_fit.table import FIGURE_FILE, TABLE_FILE, write_fit
+    from launchpad.cli.progress import Progress
 
     fits: list[ElementFit] = []
-    for element in elements:
-        fits.append(fit_element(element, spec, output / "work"))
-        write_fit(fits, spec, output)  # after each, so that an interruption leaves those that are done
-        print(_line(fits[-1]), *fits[-1].remarks, sep="\n    ", flush=True)
+    with Progress("single points") as progress:
+        number = sum(len(first_points(element, spec)) for element in elements)
+
+        def counted(request: Request, dft: DftSpec, directory: Path) -> Label:
+            progress.activity(f"{request.atoms.symbols}: single points")
+            there = (directory / LABEL_FILE).exists()
+            label = single_point(request, dft, directory)
+            progress.count(number, computed=not there)
+            return label
+
+        for element in elements:
+            fits.append(fit_element(element, spec, output / "work", counted))
+            write_fit(fits, spec, output)  # after each, so that an interruption leaves those that are done
+            progress.say("\n    ".join([_line(fits[-1]), *fits[-1].remarks]))
     fitted = [fit for fit in fits if fit.curve is not None]
     if fitted:
         print(f"Written to {output}: {TABLE_FILE}, {FIGURE_FILE}; use it by `potential.prior.file`")

@@ -29,3 +29,7 @@ DataOption = Annotated[
         show_default=False,
     ),
 ]
+
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="One JSON document in place of the text; docs/terminal.md has its keys.")
+]

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import itertools
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TextIO
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,6 +13,7 @@ from launchpad.cli.runs import SpecArgument
 
 if TYPE_CHECKING:
     from al_workflows.records import Label
+    from launchpad.cli.progress import Progress
 
 #: the exit code when the method has not ended as asked
 NOT_CONVERGED = 1
@@ -48,13 +48,17 @@ def reference(
     """
     from al_workflows.benchmark.direct import ask, method_of, start_of
     from al_workflows.preflight import claimed_directory, prepare
+    from launchpad.cli.progress import Progress
 
     prepared = prepare(spec)
     chosen = method_of(prepared.spec.simulation.kind, method)
     begin = None if start is None else start_of(start, prepared)
     place = claimed_directory(output or Path("alflow-reference") / prepared.run, prepared.run)
-    print("single point  DFT fmax (eV/Å)  DFT energy (eV)  seconds")
-    answer = ask(prepared, place, chosen, steps=steps, max_calls=max_calls, start=begin, listener=_printer(sys.stdout))
+    of = steps if prepared.spec.simulation.kind == "md" else None  # of the others nobody knows how many it takes
+    with Progress(f"{chosen}, at most {max_calls}: single points" if of is None else f"{chosen}: steps") as progress:
+        progress.say("single point  DFT fmax (eV/Å)  DFT energy (eV)  seconds")
+        tell = _printer(progress, of)
+        answer = ask(prepared, place, chosen, steps=steps, max_calls=max_calls, start=begin, listener=tell)
     print(f"{prepared.run}: {chosen}: {answer.outcome} after {answer.calls} single points")
     for name, value in answer.numbers.items():
         print(f"  {name}  {value}")
@@ -63,8 +67,8 @@ def reference(
         raise typer.Exit(NOT_CONVERGED)
 
 
-def _printer(stream: TextIO) -> Callable[[Label], None]:
-    """Writes a line for each single point to ``stream``: optimizers' own output is kept from the terminal."""
+def _printer(progress: Progress, of: int | None) -> Callable[[Label], None]:
+    """Prints a line for each single point, and counts it."""
     from al_workflows.structures import max_force
 
     numbers = itertools.count(1)
@@ -76,6 +80,7 @@ def _printer(stream: TextIO) -> Callable[[Label], None]:
         else:
             fmax = max_force(label.atoms, label.forces)
             text = f"{number:12d}  {fmax:15.4f}  {label.energy:15.4f}  {label.seconds:7.1f}"
-        print(text, file=stream, flush=True)
+        progress.step(number, of)
+        progress.say(text)
 
     return tell

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import signal
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from launchpad.cli.options import LaunchpadOption
+from launchpad.cli.options import JsonOption, LaunchpadOption
 
 if TYPE_CHECKING:
     from al_workflows.preflight import PreparedRun
@@ -31,14 +31,21 @@ def example(
     print(f"{path} is ready: alflow {'run' if name in run_examples() else 'campaign plan'} {path}")
 
 
-def validate(spec: SpecArgument) -> None:
-    """Check a run file, its structure, the elements and the DFT code; compute and store nothing."""
+def validate(spec: SpecArgument, as_json: JsonOption = False) -> None:
+    """Check a run file, its structure, the elements and the DFT code; compute and store nothing.
+
+    Exit code 0: it is valid; 2: it is not, and why on standard error.
+    """
     from al_workflows.geometry import largest_displacement
     from al_workflows.preflight import fixed_atoms, prepare
+    from launchpad.cli.output import print_document
     from launchpad.queue_keys import check_resources
 
     prepared = prepare(spec)
     check_resources(prepared.spec.resources)
+    if as_json:
+        print_document(_prepared_record(prepared))
+        return
     start, pbc = prepared.start, "".join("FT"[int(periodic)] for periodic in prepared.start.pbc)
     print(f"{spec} is valid: run {prepared.run}")
     print(f"  {start.symbols}: {len(start)} atoms, {fixed_atoms(start)} fixed, periodic {pbc}")
@@ -47,6 +54,28 @@ def validate(spec: SpecArgument) -> None:
         print(f"  a path to {prepared.spec.final_structure}: the atom that moves most moves by {farthest:.2f} Å")
     print(f"  {prepared.spec.simulation.kind}, query {prepared.spec.query.kind}, DFT by {prepared.spec.dft.kind}")
     _print_remarks(prepared)
+
+
+def _prepared_record(prepared: PreparedRun) -> dict[str, Any]:
+    from al_workflows.geometry import largest_displacement
+    from al_workflows.preflight import fixed_atoms
+
+    start, spec, final = prepared.start, prepared.spec, prepared.final
+    return {
+        "run": prepared.run,
+        "formula": start.get_chemical_formula(),
+        "atoms": len(start),
+        "fixed_atoms": fixed_atoms(start),
+        "periodic": [bool(one) for one in start.pbc],
+        "simulation": spec.simulation.kind,
+        "target_fmax_eV_per_A": spec.target_fmax,
+        "largest_displacement_A": None if final is None else largest_displacement(final, start),
+        "query": spec.query.kind,
+        "potential": spec.potential.kind,
+        "dft": spec.dft.kind,
+        "max_dft_calls": spec.termination.max_dft_calls,
+        "remarks": list(prepared.remarks),
+    }
 
 
 def _print_remarks(prepared: PreparedRun) -> None:
@@ -118,14 +147,14 @@ def run(
 def through_fireworks(prepared: PreparedRun, output: Path, workers: int, launchpad_file: Path | None) -> RunResult:
     """Submit the run if it is new, and work it off with `rlaunch` processes; progress on the terminal."""
     from fw_specs.submit import submit as submit_to
-    from launchpad.cli.text import Progress
+    from launchpad.cli.text import RunProgress
     from launchpad.runs import work_off
     from launchpad.settings import connect, resolve
 
     # the end of a job's time is treated as Ctrl-C is: what was under way is put back
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     source = resolve(launchpad_file)
-    with Progress(prepared.spec.target_fmax) as progress:
+    with RunProgress(prepared.spec.target_fmax) as progress:
         progress.activity(f"connecting to {source.address}")
         launchpad = connect(source)
         if not submit_to(launchpad, prepared.spec, prepared.start, output, prepared.final):
@@ -139,9 +168,9 @@ def through_fireworks(prepared: PreparedRun, output: Path, workers: int, launchp
 
 def _in_process(prepared: PreparedRun, output: Path) -> RunResult:
     from al_workflows import offline
-    from launchpad.cli.text import Progress
+    from launchpad.cli.text import RunProgress
 
-    with Progress(prepared.spec.target_fmax) as progress:
+    with RunProgress(prepared.spec.target_fmax) as progress:
         progress.activity("running in this process")
         return offline.run(
             prepared.spec,

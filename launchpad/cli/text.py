@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
-from rich.console import Console
+from launchpad.cli.progress import Progress
 
 if TYPE_CHECKING:
     from al_workflows.records import Cycle
@@ -14,31 +13,16 @@ if TYPE_CHECKING:
     from launchpad.settings import Source
 
 
-class Progress:
-    """A line for each finished cycle, and below them what is going on (on a terminal only)."""
+class RunProgress(Progress):
+    """A line for each finished cycle, and below them what is going on.
+
+    ``target`` is the force at which the run is done, eV/Å, if it is one that is judged by it.
+    """
 
     def __init__(self, target: float | None) -> None:
-        self._console = Console(highlight=False, markup=False)
-        self._status = self._console.status("starting")
+        super().__init__("starting")
         self._target = target
         self._calls = 0
-
-    def __enter__(self) -> Self:
-        self._status.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._status.stop()
-
-    def say(self, text: str) -> None:
-        """Print a line above the progress."""
-        self._console.print(text, soft_wrap=True)
-
-    def activity(self, text: str) -> None:
-        """Show what is going on."""
-        self._status.update(text)
 
     def cycle(self, cycle: Cycle) -> None:
         """Print the line of a finished cycle."""
@@ -54,7 +38,7 @@ class Progress:
         line = f"{cycle.index:5d}  {self._calls:9d}  {fmax:>15}  {energy:>15}  {spent:20.1f}"
         if (error := cycle.verdict.evidence.get("force_mae_all_eV_per_A")) is not None:
             line += f"   force error {error:.4f} eV/Å"
-        self._console.print(line, style=style, soft_wrap=True)
+        self.say(line, style)
 
 
 def say_how_to_work(directory: Path, source: Source, launchpad_file: Path | None) -> None:
