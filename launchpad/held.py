@@ -96,7 +96,7 @@ def _held(fw: dict[str, Any], launch: dict[str, Any] | None) -> Held:
         host=(launch or {}).get("host") or "",
         touched=max(utc(time) for time in (fw["updated_on"], *times)),
         directory=Path(fw["spec"]["_launch_dir"]) if "_launch_dir" in fw["spec"] else None,
-        began=_utc(began[-1]) if began else None,
+        began=utc(began[-1]) if began else None,
     )
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from al_workflows.analysis.shown import as_csv, as_plotly
 from flask import Response, abort, jsonify, request
 from matplotlib.figure import Figure
 
+from al_workflows.analysis.shown import as_csv, as_plotly
 from al_workflows.analysis.style import DARK, LIGHT, Style, image
 
 PICTURES = {"png": "image/png", "svg": "image/svg+xml", "pdf": "application/pdf"}
