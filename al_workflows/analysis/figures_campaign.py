@@ -12,14 +12,24 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from al_workflows.analysis.meaning import mean
-from al_workflows.analysis.style import LIGHT, Style, legend, name_ticks, new_axes, new_panels, time_unit, whole_numbers
+from al_workflows.analysis.style import (
+    LIGHT,
+    Style,
+    legend,
+    name_ticks,
+    new_axes,
+    new_panels,
+    time_unit,
+    whole_numbers,
+    wide_legend,
+)
 from al_workflows.campaign.history import CampaignHistory
 from al_workflows.campaign.member import Role
 from al_workflows.campaign.results import Entry
 from al_workflows.campaign.states import MemberState
 
-#: members that a point of a running median is of
-WINDOW = 9
+#: members that a point of a running median is of, at least, and the share of all that it is of
+WINDOW, SHARE = 9, 1 / 20
 #: more members are drawn as smaller points
 MANY = 300
 
@@ -46,17 +56,17 @@ def learning_curve(history: CampaignHistory, style: Style = LIGHT) -> Figure | N
     _members(axes, parked, "X", size + 2, "no answer", style.red, style)
     if len(answered) >= WINDOW:
         calls = [one.outcome.calls for _, one in answered]
-        half = WINDOW // 2
+        half = max(WINDOW, round(SHARE * len(calls))) // 2
         medians = [statistics.median(calls[max(0, n - half) : n + half + 1]) for n in range(len(calls))]
-        axes.plot([n for n, _ in answered], medians, "-", color=style.ink, lw=1.8, label=f"median of {WINDOW}")
+        axes.plot([n for n, _ in answered], medians, "-", color=style.ink, lw=1.8, label=f"median of {2 * half + 1}")
     if history.direct:
         usual = statistics.mean(one.calls for one in history.direct.values())
-        name = f"{history.method}: {usual:.1f} (mean of {len(history.direct)})"
+        name = f"{history.method}'s mean {usual:.1f}"
         axes.axhline(usual, color=style.faint, ls="--", lw=1.4, label=name)
     axes.set_xlim(0, len(done) + 1)
     axes.set_ylim(bottom=0)
-    whole_numbers(axes)
-    legend(axes, style)
+    whole_numbers(axes, "xy")
+    wide_legend(axes, style)
     return figure
 
 
@@ -91,6 +101,7 @@ def progress(history: CampaignHistory, style: Style = LIGHT) -> Figure | None:
     for axes in (above, below):
         axes.set_xlim(0, 1.03 * times[-1] or 1.0)
         axes.set_ylim(bottom=0)
+        whole_numbers(axes, "y")
         legend(axes, style)
     return figure
 
@@ -121,7 +132,8 @@ def calls_by_kind(history: CampaignHistory, style: Style = LIGHT) -> Figure | No
     name_ticks(axes, names)
     axes.set_xlim(-0.6, len(names) - 0.4)
     axes.set_ylim(bottom=0)
-    legend(axes, style)
+    whole_numbers(axes, "y")
+    wide_legend(axes, style)
     return figure
 
 
