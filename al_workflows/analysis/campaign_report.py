@@ -57,15 +57,15 @@ def campaign_page(history: CampaignHistory, plates: Sequence[Plate]) -> str:
 
 def facts(history: CampaignHistory) -> list[tuple[str, str]]:
     """The campaign's key numbers, most telling first, each with its name and unit."""
-    results, done = history.results, history.done
+    results = history.results
     states = results.states
-    converged = [one.outcome.calls for one in done if one.outcome.state is MemberState.CONVERGED]
+    converged = [one.outcome.calls for one in history.done if one.outcome.state is MemberState.CONVERGED]
     parked = sum(count for state, count in states.items() if MemberState(state).parked)
     found = [
         ("members", str(len(results.entries))),
         ("converged", str(states.get(MemberState.CONVERGED.value, 0))),
         ("without an answer", str(parked)),
-        ("to come, or under way", str(sum(states.values()) - len(done))),
+        ("to come, or under way", str(sum(count for state, count in states.items() if not _over(state)))),
         ("DFT calls", str(results.dft_calls)),
     ]
     if history.budget is not None:
@@ -84,6 +84,10 @@ def facts(history: CampaignHistory) -> list[tuple[str, str]]:
     if history.submitted is not None and history.ended:
         found.append(("wall time", duration(max(history.ended.values()) - history.submitted)))
     return found
+
+
+def _over(state: str) -> bool:
+    return MemberState(state).ended or MemberState(state).parked or MemberState(state) is MemberState.CANCELLED
 
 
 @dataclass(frozen=True)

@@ -42,9 +42,10 @@ def learning_curve(history: CampaignHistory, style: Style = LIGHT) -> Figure | N
     done = history.done
     if not done:
         return None
-    timed = all(one.outcome.key in history.ended for one in done)
     figure, axes = new_axes(
-        style, f"members in the order {'in which they ended' if timed else 'of the plan'}", "DFT calls of the member"
+        style,
+        f"members in the order {'in which they ended' if history.timed else 'of the plan'}",
+        "DFT calls of the member",
     )
     size = 5 if len(done) <= MANY else 3
     answered = [(n, one) for n, one in enumerate(done, start=1) if one.outcome.state is MemberState.CONVERGED]
@@ -76,6 +77,7 @@ def progress(history: CampaignHistory, style: Style = LIGHT) -> Figure | None:
     Needs ``history.ended``, and ``submitted`` or ``began``. Calls count when their member ends.
     """
     done = [one for one in history.done if one.outcome.key in history.ended]
+    done.sort(key=lambda one: history.ended[one.outcome.key])
     start = history.submitted if history.submitted is not None else min(history.began.values(), default=None)
     if not done or start is None:
         return None
