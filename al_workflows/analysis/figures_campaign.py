@@ -30,7 +30,7 @@ from al_workflows.campaign.states import MemberState
 
 #: members that a point of a running median is of, at least, and the share of all that it is of
 WINDOW, SHARE = 9, 1 / 20
-#: more members are drawn as smaller points
+#: more members are drawn as smaller points, and their median at about so many of them
 MANY = 300
 
 
@@ -42,24 +42,22 @@ def learning_curve(history: CampaignHistory, style: Style = LIGHT) -> Figure | N
     done = history.done
     if not done:
         return None
-    figure, axes = new_axes(
-        style,
-        f"members in the order {'in which they ended' if history.timed else 'of the plan'}",
-        "DFT calls of the member",
-    )
+    order = "in which they ended" if history.timed else "of the plan"
+    figure, axes = new_axes(style, f"members in the order {order}", "DFT calls of the member")
     size = 5 if len(done) <= MANY else 3
     answered = [(n, one) for n, one in enumerate(done, start=1) if one.outcome.state is MemberState.CONVERGED]
     for role, colour in zip(Role, _colours(style), strict=True):
-        _members(
-            axes, [pair for pair in answered if pair[1].outcome.role is role], "o", size, role.value, colour, style
-        )
+        of_role = [(n, one) for n, one in answered if one.outcome.role is role]
+        _members(axes, of_role, "o", size, role.value, colour, style)
     parked = [(n, one) for n, one in enumerate(done, start=1) if one.outcome.state is not MemberState.CONVERGED]
     _members(axes, parked, "X", size + 2, "no answer", style.red, style)
     if len(answered) >= WINDOW:
         calls = [one.outcome.calls for _, one in answered]
         half = max(WINDOW, round(SHARE * len(calls))) // 2
-        medians = [statistics.median(calls[max(0, n - half) : n + half + 1]) for n in range(len(calls))]
-        axes.plot([n for n, _ in answered], medians, "-", color=style.ink, lw=1.8, label=f"median of {2 * half + 1}")
+        shown = range(0, len(calls), max(len(calls) // MANY, 1))
+        medians = [statistics.median(calls[max(0, n - half) : n + half + 1]) for n in shown]
+        places = [answered[n][0] for n in shown]
+        axes.plot(places, medians, "-", color=style.ink, lw=1.8, label=f"median of {2 * half + 1}")
     if history.direct:
         usual = statistics.mean(one.calls for one in history.direct.values())
         name = f"{history.method}'s mean {usual:.1f}"
@@ -88,9 +86,9 @@ def progress(history: CampaignHistory, style: Style = LIGHT) -> Figure | None:
         style, [(f"wall time ({unit})", "members"), (f"wall time ({unit})", "DFT calls")]
     )
     members = len(history.results.entries)
-    above.step(times, range(len(times)), where="post", color=style.blue, lw=1.8, label="ended")
+    above.step(times, range(len(times)), where="post", color=style.blue, lw=3.0, label="ended")
     converged = [0, *accumulate(one.outcome.state is MemberState.CONVERGED for one in done)]
-    above.step(times, converged, where="post", color=style.green, lw=1.4, label="converged")
+    above.step(times, converged, where="post", color=style.green, lw=1.2, label="converged")
     above.axhline(members, color=style.faint, ls="--", lw=1.2, label=f"all {members}")
     calls = [0, *accumulate(one.outcome.calls for one in done)]
     below.step(times, calls, where="post", color=style.blue, lw=1.8, label="of members that ended")

@@ -132,7 +132,7 @@ def test_without_times_the_plan_is_the_order(history: CampaignHistory) -> None:
     assert list(lines["molecule"].get_xdata()) == [1]
     assert progress(replace(history, ended={})) is None
     some = {key: history.ended[key] for key in ("Cu", "Pt")}
-    assert [one.outcome.key for one in replace(history, ended=some).done][0] == "X2"
+    assert replace(history, ended=some).done[0].outcome.key == "X2"
     ended = panel(progress(replace(history, ended=some))).lines[0]
     assert list(ended.get_ydata()) == [0, 1, 2]
     assert progress(replace(history, submitted=None, began={})) is None
