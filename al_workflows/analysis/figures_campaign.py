@@ -15,7 +15,6 @@ from al_workflows.analysis.meaning import mean
 from al_workflows.analysis.style import (
     LIGHT,
     Style,
-    legend,
     name_ticks,
     new_axes,
     new_panels,
@@ -102,7 +101,7 @@ def progress(history: CampaignHistory, style: Style = LIGHT) -> Figure | None:
         axes.set_xlim(0, 1.03 * times[-1] or 1.0)
         axes.set_ylim(bottom=0)
         whole_numbers(axes, "y")
-        legend(axes, style)
+        wide_legend(axes, style)
     return figure
 
 
