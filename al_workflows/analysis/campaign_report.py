@@ -71,10 +71,10 @@ def facts(history: CampaignHistory) -> list[tuple[str, str]]:
     if history.budget is not None:
         found.append(("budget", f"{history.budget} DFT calls"))
     if converged:
-        found.append(("mean of a member", f"{statistics.mean(converged):.1f}"))
+        found.append(("DFT calls a member", f"{statistics.mean(converged):.1f}"))
     if history.direct:
         usual = statistics.mean(one.calls for one in history.direct.values())
-        found.append((f"{history.method}'s mean of {len(history.direct)}", f"{usual:.1f}"))
+        found.append((f"by {history.method}, of {len(history.direct)}", f"{usual:.1f}"))
     borrowed = sum(one.outcome.summary.get("borrowed", 0) for one in results.entries)
     found += [
         ("labels lent, reused", f"{borrowed}, {results.reused}"),

@@ -46,7 +46,7 @@ def test_from_the_file_to_plain_dft(shell: Shell, lpad: LaunchPad, tmp_path: Pat
     assert "(4 members, " in shell("report", "oxygen", "-o", "page", "--reference", comparison)
     page = (tmp_path / "page" / "report.html").read_text()
     assert "4 CONVERGED" in page
-    assert "BFGS&#39;s mean of 4" in page
+    assert "by BFGS, of 4" in page
     assert all((tmp_path / "page" / f"progress.{kind}").stat().st_size for kind in ("png", "svg", "pdf", "csv"))
     history = read_campaign_history(lpad, "oxygen", tmp_path / comparison)
     assert history.submitted is not None
