@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from typing import TypeVar
 
 from flask import Response, abort, jsonify, request
 from matplotlib.figure import Figure
@@ -12,9 +13,16 @@ from al_workflows.analysis.figure_table import figure_csv
 from al_workflows.analysis.plotly_figure import plotly_figure
 from al_workflows.analysis.style import DARK, LIGHT, Style, image
 
+T = TypeVar("T")
 PICTURES = {"png": "image/png", "svg": "image/svg+xml", "pdf": "application/pdf"}
 #: matplotlib draws in one thread at a time
 _drawing = threading.Lock()
+
+
+def alone(draw: Callable[[], T]) -> T:
+    """What ``draw`` gives, while nobody else draws."""
+    with _drawing:
+        return draw()
 
 
 def answer(draw: Callable[[Style], Figure | None], kind: str, missing: str, name: str) -> Response:
