@@ -26,7 +26,8 @@ def saddle_convergence(history: RunHistory, style: Style = LIGHT) -> Figure | No
     figure, axes = new_axes(style, "cycle", "DFT's number / its limit")
     shown = False
     for name, unit, key, limit, mark, colour in series:
-        found = [(cycle.index, cycle.verdict.evidence[key]) for cycle in history.cycles if key in cycle.verdict.evidence]
+        said = [(cycle.index, cycle.verdict.evidence.get(key)) for cycle in history.cycles]
+        found = [(index, value) for index, value in said if value is not None]
         if limit is None or not found:
             continue
         heights = [max(abs(value) / limit, FLOOR) for _, value in found]

@@ -115,7 +115,7 @@ def read_label(launchpad: LaunchPad, history: RunHistory, directory: Path, cycle
     """
     run, key = history.run, request_key(history.run, cycle, index)
     labels = {(label.cycle, label.index): label for label in history.labels}
-    boxes = {(box.cycle, box.index or 0): box for box in read_boxes(launchpad, run) if box.step == DFT}
+    boxes = {(box.cycle, box.index or 0): box for box in read_boxes(launchpad, run, history.spans) if box.step == DFT}
     places = sorted({*labels, *boxes})
     label = labels.get((cycle, index))
     request = label.request if label is not None else _asked(launchpad, run, cycle, key)

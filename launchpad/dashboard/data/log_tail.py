@@ -1,4 +1,4 @@
-"""The end of what a DFT code wrote, read with care: only below a directory that is marked as the run's, never a link."""
+"""The end of what a DFT code wrote, read with care: only below what is marked as the run's, never a link."""
 
 from __future__ import annotations
 

@@ -12,10 +12,10 @@ _BY_STATUS = {
     "this, lower simulation.trust_radius; dft.min_distance is what the gate asks for.",
     LabelStatus.TIMED_OUT: "The run goes on without it. If it was nearly done, raise dft.timeout or give the dft step "
     "more cores under resources.",
-    LabelStatus.CRASHED: "The run goes on without it. The end of the code's output says why; if it was the machine (lost, "
-    "out of memory), give the dft step more under resources.",
-    LabelStatus.UNREADABLE: "The run goes on without it. Look at whether the code's output is whole: a full disk, or two "
-    "versions of the code, leave such files.",
+    LabelStatus.CRASHED: "The run goes on without it. The end of the code's output says why; if it was the machine "
+    "(lost, out of memory), give the dft step more under resources.",
+    LabelStatus.UNREADABLE: "The run goes on without it. Look at whether the code's output is whole: a full disk, or "
+    "two versions of the code, leave such files.",
 }
 
 
@@ -35,7 +35,7 @@ def of_firework(run: str, cause: str | None, last: str) -> str:
         The line that names the exception.
     """
     if is_outage(last):
-        return "An outage: alflow supervise and alflow run wait for its end and go on by themselves. Give space on the disk, or the database back."
+        return "An outage: give space on the disk, or the database back; alflow supervise and alflow run wait for that."
     if cause is not None:
         return "The machine's fault: alflow supervise runs it again by itself; alflow recover does it now."
     return f"A rerun would end the same way: mend the cause first, then alflow rerun {run}"

@@ -83,7 +83,7 @@ class RunView:
 def read_run(launchpad: LaunchPad, history: RunHistory) -> RunView:
     """What stands in the database of the run, without its pools."""
     run = history.run
-    boxes = read_boxes(launchpad, run)
+    boxes = read_boxes(launchpad, run, history.spans)
     cycles = history.cycles
     status = run_status(run, history.target, cycles, Counter(box.state for box in boxes))
     shown = {"cycle": 1, "frames": 1, "stop_reason": 1, "stop_detail": 1}
