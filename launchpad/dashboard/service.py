@@ -12,6 +12,8 @@ from launchpad.dashboard.changes import Changes
 from launchpad.dashboard.config import DashboardConfig
 from launchpad.dashboard.data.histories import Histories
 from launchpad.dashboard.database import Database
+from launchpad.dashboard.figures import Drawn, kept
+from launchpad.dashboard.kept import Kept
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,7 @@ class Service:
     database: Database
     changes: Changes
     histories: Histories = field(default_factory=Histories)
+    drawn: Kept[Drawn] = field(default_factory=kept)
 
 
 def service() -> Service:

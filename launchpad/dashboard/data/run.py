@@ -9,7 +9,7 @@ from typing import Any
 
 from fireworks import LaunchPad
 
-from al_workflows.analysis.report import number
+from al_workflows.analysis.plates import number
 from al_workflows.errors import exception_line
 from al_workflows.history import RunHistory
 from fw_specs.keys import CYCLE, DFT, POOLS, RUN, STEP

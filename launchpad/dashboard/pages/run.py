@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from flask import Blueprint, Response, abort, redirect, url_for
+from matplotlib.figure import Figure
 from werkzeug.wrappers import Response as AnyResponse
 
 from al_workflows.analysis import report
 from al_workflows.analysis.gallery import gallery_of
+from al_workflows.analysis.style import Style
 from al_workflows.errors import InputError
 from al_workflows.export import accepted, extxyz
 from al_workflows.history import RunHistory
@@ -78,11 +80,16 @@ def one_run(run: str) -> str | AnyResponse:
 @pages.get("/run/<run>/figure/<name>.<kind>")
 def figure(run: str, name: str, kind: str) -> AnyResponse:
     """A figure of the run's gallery as what ``kind`` says."""
-    history = history_of(run)
+    here, version = service(), version_of(run)[1]
+    history = here.histories.get(reading(), run, version)
     entry = next((one for one in gallery_of(history) if one.name == name), None)
     if entry is None:
         abort(404)
-    return figures.answer(lambda style: entry.draw(history, style), kind, entry.missing, f"{run}-{name}")
+
+    def draw(style: Style) -> Figure | None:
+        return entry.draw(history, style)
+
+    return figures.answer(draw, kind, entry.missing, f"{run}-{name}", version, here.drawn)
 
 
 @pages.get("/run/<run>/report.html")
