@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
 from fireworks import LaunchPad
@@ -11,6 +11,7 @@ from flask import current_app, render_template
 from launchpad.dashboard.changes import Changes
 from launchpad.dashboard.config import DashboardConfig
 from launchpad.dashboard.database import Database
+from launchpad.dashboard.kept import Kept
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,7 @@ class Service:
     config: DashboardConfig
     database: Database
     changes: Changes
+    kept: Kept = field(default_factory=Kept)
 
 
 def service() -> Service:
