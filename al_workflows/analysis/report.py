@@ -66,6 +66,11 @@ def write_report(history: RunHistory, directory: Path) -> Path:
     return directory / PAGE
 
 
+def whole_page(history: RunHistory) -> str:
+    """The page with all figures of the run."""
+    return page(history, [_plate(history, entry) for entry in gallery_of(history)])
+
+
 def page(history: RunHistory, plates: Sequence[Plate]) -> str:
     """The page's HTML; all that comes from the run is escaped."""
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from matplotlib import colormaps
+from matplotlib import colormaps, rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Colormap, ListedColormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
+
+from al_workflows.analysis.meaning import mean, mean_cycle
 
 #: inches
 SIZE = (4.8, 3.5)
@@ -74,28 +76,49 @@ def ramp(style: Style) -> Colormap:
     return ListedColormap([colormaps["viridis"](low + (high - low) * step / 255) for step in range(256)])
 
 
-def cycle_colours(figure: Figure, axes: Axes, style: Style, cycles: Sequence[int]) -> Callable[[npt.ArrayLike], Any]:
-    """What gives a cycle, or several, their colours; a bar explains them where there is more than one."""
-    scale = ScalarMappable(Normalize(min(cycles), max(max(cycles), min(cycles) + 1)), ramp(style))
+@dataclass(frozen=True)
+class CycleColours:
+    """Gives a cycle, or several, their colours."""
+
+    scale: ScalarMappable
+    norm: Normalize
+
+    def __call__(self, cycle: npt.ArrayLike) -> Any:
+        """RGBA of a cycle [4] or of several [n, 4]."""
+        return self.scale.to_rgba(np.asarray(cycle, dtype=float))
+
+    def scatter(self, axes: Axes, x: npt.ArrayLike, y: npt.ArrayLike, cycles: npt.ArrayLike, **how: Any) -> Any:
+        """Points [n] in the colours of their ``cycles`` [n]; the artist."""
+        points = axes.scatter(x, y, c=cycles, cmap=self.scale.cmap, norm=self.norm, **how)
+        mean_cycle(points, "point", *np.asarray(cycles).tolist())
+        return points
+
+
+def cycle_colours(figure: Figure, axes: Axes, style: Style, cycles: Sequence[int]) -> CycleColours:
+    """The colours of ``cycles``; a bar explains them where there is more than one."""
+    norm = Normalize(min(cycles), max(max(cycles), min(cycles) + 1))
+    scale = ScalarMappable(norm, ramp(style))
     if len(set(cycles)) > 1:
         bar = figure.colorbar(scale, ax=axes, ticks=MaxNLocator(integer=True, nbins=6), aspect=30, pad=0.02)
         bar.set_label("cycle", color=style.ink)
         bar.ax.tick_params(colors=style.ink)
         bar.outline.set_visible(False)
-    return lambda cycle: scale.to_rgba(np.asarray(cycle, dtype=float))
+    return CycleColours(scale, norm)
 
 
 def identity(axes: Axes, style: Style, low: float, high: float) -> None:
     """The line where model and DFT agree, and equal limits around it."""
-    axes.plot([low, high], [low, high], "--", color=style.faint, lw=1, zorder=1)
+    (line,) = axes.plot([low, high], [low, high], "--", color=style.faint, lw=1, zorder=1)
+    mean(line, "equal")
     axes.set_xlim(low, high)
     axes.set_ylim(low, high)
     axes.set_aspect("equal", adjustable="box")
 
 
 def image(figure: Figure, kind: str) -> bytes:
-    """The figure as a ``png`` (160 dots per inch) or a ``pdf``, without a date: equal figures are equal files."""
+    """The figure as ``png`` (160 dots per inch), ``svg`` or ``pdf``, without a date: equal figures are equal files."""
     buffer = io.BytesIO()
-    about = {"CreationDate": None} if kind == "pdf" else {"Software": None}
-    figure.savefig(buffer, format=kind, dpi=160, metadata=about, facecolor=figure.get_facecolor())
+    about = {"pdf": {"CreationDate": None}, "svg": {"Date": None}}.get(kind, {"Software": None})
+    with rc_context({"svg.hashsalt": "al-workflows"}):  # else names within an SVG are drawn at random
+        figure.savefig(buffer, format=kind, dpi=160, metadata=about, facecolor=figure.get_facecolor())
     return buffer.getvalue()

@@ -1,43 +1,65 @@
-"""What was read for one version of a topic, kept until the topic changes: many readers of one page cost one reading."""
+"""Values that take long to make, kept in memory while there is room: each is made once, however many ask for it."""
 
 from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Hashable
+from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
-#: topics whose values are kept at once; those of the one that was asked for longest ago are dropped
-TOPICS = 8
 
+class Kept(Generic[T]):
+    """The values that were asked for last.
 
-class Kept:
-    """Values by topic and name, as they were in one version of the topic."""
+    Parameters
+    ----------
+    room
+        What the kept values' sizes may add up to; one that is larger is made and not kept.
+    size
+        The size of a value; None: each counts one.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, room: int, size: Callable[[T], int] | None = None) -> None:
+        self._room = room
+        self._size = size or (lambda value: 1)
+        self._values: OrderedDict[Hashable, tuple[T, int]] = OrderedDict()
+        self._used = 0
         self._lock = threading.Lock()
-        self._topics: OrderedDict[str, _Topic] = OrderedDict()
+        self._making: dict[Hashable, threading.Lock] = {}
 
-    def get(self, topic: str, version: str, name: str, read: Callable[[], T]) -> T:
-        """The value that ``read`` gives; it is called once for each version, while others wait for it."""
+    @property
+    def used(self) -> int:
+        """The sum of the sizes of what is kept."""
+        return self._used
+
+    def get(self, key: Hashable, make: Callable[[], T]) -> T:
+        """The value of ``key``; of several who ask for it at once, one makes it and the others wait."""
         with self._lock:
-            kept = self._topics.setdefault(topic, _Topic())
-            self._topics.move_to_end(topic)
-            while len(self._topics) > TOPICS:
-                self._topics.popitem(last=False)
-        with kept.lock:
-            if kept.version != version:
-                kept.version, kept.values = version, {}
-            if name not in kept.values:
-                kept.values[name] = read()
-            found: T = kept.values[name]
-            return found
+            if key in self._values:
+                self._values.move_to_end(key)
+                return self._values[key][0]
+            making = self._making.setdefault(key, threading.Lock())
+        with making:
+            with self._lock:
+                if key in self._values:
+                    return self._values[key][0]
+            try:
+                value = make()
+                size = self._size(value)
+            finally:
+                with self._lock:
+                    self._making.pop(key, None)
+            with self._lock:
+                self._keep(key, value, size)
+            return value
 
-
-class _Topic:
-    def __init__(self) -> None:
-        self.lock = threading.RLock()  # what is read may rest on another value of the topic
-        self.version = ""
-        self.values: dict[str, Any] = {}
+    def _keep(self, key: Hashable, value: T, size: int) -> None:
+        if size > self._room or key in self._values:
+            return
+        self._values[key] = (value, size)
+        self._used += size
+        while self._used > self._room:
+            _, (_, freed) = self._values.popitem(last=False)
+            self._used -= freed

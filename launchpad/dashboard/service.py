@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Any, cast
 
 from fireworks import LaunchPad
 from flask import current_app, render_template
@@ -13,15 +13,23 @@ from launchpad.dashboard.config import DashboardConfig
 from launchpad.dashboard.database import Database
 from launchpad.dashboard.kept import Kept
 
+#: members that are kept in memory, all campaigns and what is made of them together
+MEMBERS_KEPT = 50_000
+
+
+def members_in(value: object) -> int:
+    """How many members a kept value is of; a little for one that is of none."""
+    return 100 + len(getattr(value, "rows", ()))
+
 
 @dataclass(frozen=True)
 class Service:
-    """Of one application."""
+    """Of one application. ``members`` keeps what was read of campaigns' members, by topic, version and what it is."""
 
     config: DashboardConfig
     database: Database
     changes: Changes
-    kept: Kept = field(default_factory=Kept)
+    members: Kept[Any] = field(default_factory=lambda: Kept(MEMBERS_KEPT, members_in))
 
 
 def service() -> Service:
