@@ -6,13 +6,13 @@ import datetime
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from fireworks import LaunchPad
 
 from al_workflows.campaign.states import MemberState
 from fw_specs.campaign_store import CampaignStore, StoredCampaign
 from fw_specs.keys import CAMPAIGNS, MEMBERS
+from launchpad.dashboard.data.members import Members
 from launchpad.dashboard.data.pace import Pace, read_pace
 from launchpad.dashboard.words import tone
 
@@ -82,37 +82,36 @@ class CampaignRow:
 
 def read_campaigns(launchpad: LaunchPad) -> list[CampaignRow]:
     """All campaigns, the newest first; one query for all members, and two small ones for each campaign."""
-    store, counts = CampaignStore(launchpad.db), dict[str, list[Mapping[str, Any]]]()
-    # this way round the index of campaigns and states has all that is asked for
+    store, states, sums = CampaignStore(launchpad.db), dict[str, Counter[str]](), dict[str, Counter[str]]()
+    # asked this way, an index has all that it takes
     of = {"_id": {"campaign": "$campaign", "state": "$state"}, "members": {"$sum": 1}}
     of |= {name: {"$sum": f"${name}"} for name in _SUMMED}
     where = {"campaign": {"$gt": ""}, "state": {"$ne": MemberState.SUPERSEDED.value}}
     for one in launchpad.db[MEMBERS].aggregate([{"$match": where}, {"$group": of}]):
-        counts.setdefault(one["_id"]["campaign"], []).append(one)
+        name = one["_id"]["campaign"]
+        states.setdefault(name, Counter())[one["_id"]["state"]] += one["members"]
+        sums.setdefault(name, Counter()).update({key: one[key] for key in _SUMMED})
     names = [one["_id"] for one in launchpad.db[CAMPAIGNS].find({}, {"_id": 1}).sort("created", -1)]
-    return [_row(launchpad, store.campaign(name), counts.get(name, [])) for name in names]
+    return [_row(launchpad, store.campaign(name), states.get(name, {}), sums.get(name, {})) for name in names]
 
 
-def read_campaign(launchpad: LaunchPad, name: str) -> CampaignRow:
-    """One of them.
+def campaign_row(launchpad: LaunchPad, name: str, members: Members) -> CampaignRow:
+    """One of them, whose members have been read.
 
     Raises
     ------
     InputError
         There is no such campaign.
     """
-    store = CampaignStore(launchpad.db)
-    campaign = store.campaign(name)
-    counts = [{**one, "failed": one["failures"]} for one in store.counts(name)]
-    return _row(launchpad, campaign, counts)
+    found, failed = members.results, sum(row.failed for row in members.rows)
+    sums = {"calls": found.dft_calls, "seconds": found.seconds, "failed": failed}
+    return _row(launchpad, CampaignStore(launchpad.db).campaign(name), found.states, sums)
 
 
-def _row(launchpad: LaunchPad, campaign: StoredCampaign, counts: list[Mapping[str, Any]]) -> CampaignRow:
-    states, sums = Counter[str](), dict.fromkeys(_SUMMED, 0.0)
-    for one in counts:
-        states[one["_id"]["state"]] += one["members"]
-        for name in _SUMMED:
-            sums[name] += one[name]
+def _row(
+    launchpad: LaunchPad, campaign: StoredCampaign, states: Mapping[str, int], sums: Mapping[str, float]
+) -> CampaignRow:
     now = datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
     pace = read_pace(launchpad, campaign.name, campaign.created, states, campaign.limits, campaign.spent, now)
-    return CampaignRow(campaign, states, int(sums["calls"]), sums["seconds"], int(sums["failed"]), pace)
+    calls, failed = int(sums.get("calls", 0)), int(sums.get("failed", 0))
+    return CampaignRow(campaign, states, calls, float(sums.get("seconds", 0.0)), failed, pace)

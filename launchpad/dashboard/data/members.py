@@ -10,6 +10,7 @@ from fireworks import LaunchPad
 
 from al_workflows.campaign.results import CampaignResults, Entry, Outcome, campaign_results
 from al_workflows.path_result import HEIGHT, HEIGHT_BACK, REACTION
+from fw_specs.campaign_store import CampaignStore
 from fw_specs.keys import CYCLES, MEMBERS
 from fw_specs.member_store import current_members, outcome
 
@@ -53,10 +54,17 @@ class Members:
 
 
 def read_members(launchpad: LaunchPad, name: str) -> Members:
-    """All members of the campaign, by one query and without what is long; sorted here, for the sort would need memory."""
+    """All members of the campaign, by one query and without what is long.
+
+    Raises
+    ------
+    InputError
+        There is no such campaign.
+    """
+    CampaignStore(launchpad.db).campaign(name)
     shown = dict.fromkeys(_SHOWN, 1) | {"_id": 0}
     found = list(launchpad.db[MEMBERS].find(current_members(name), shown).batch_size(5000))
-    found.sort(key=lambda one: one["order"])
+    found.sort(key=lambda one: one["order"])  # here: there, it would sort all that the members hold
     results = campaign_results(name, [outcome(one) for one in found])
     rows = [
         MemberRow(

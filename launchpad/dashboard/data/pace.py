@@ -11,6 +11,7 @@ from fireworks import LaunchPad
 from al_workflows.campaign.states import Limits, MemberState
 from fw_specs.keys import MEMBERS
 from launchpad.dashboard.words import count
+from launchpad.dashboard.words import hours as in_words
 
 #: hours that are looked back; the shortest that holds :data:`ENOUGH` ends is taken
 WINDOWS = (1, 3, 6, 24)
@@ -69,7 +70,7 @@ def read_pace(
     window = next((hours for hours in WINDOWS if found[f"n{hours}"] >= ENOUGH), WINDOWS[-1])
     span = max((now - starts[window]).total_seconds() / 3600, 1 / 3600)
     ended, members, calls = found[f"n{window}"], found[f"n{window}"] / span, found[f"calls{window}"] / span
-    end, basis = _end(ended, members, calls, _said(span), states, limits, spent, now)
+    end, basis = _end(ended, members, calls, in_words(span), states, limits, spent, now)
     return Pace(span, ended, members, calls, end, basis)
 
 
@@ -96,9 +97,3 @@ def _end(
         basis += f"; the budget of {count(limits.dft_calls)} DFT calls will be spent before that, at this rate"
     return end, basis
 
-
-def _said(hours: float) -> str:
-    if hours >= 0.95:
-        return "hour" if hours < 1.05 else f"{hours:.2g} hours"
-    minutes = max(1, round(60 * hours))
-    return "minute" if minutes == 1 else f"{minutes} minutes"

@@ -92,12 +92,17 @@ def surface_map(members: Members) -> SurfaceMap:
     rows = sorted(surfaces, key=lambda one: one == gas)
     shown = [
         (
-            " ".join(filter(None, surface)) or GAS,
+            _head(surface),
             [cells.get((surface, adsorbate)) for adsorbate in columns],
         )
         for surface in rows[:ROWS]
     ]
     return SurfaceMap([one or CLEAN for one in columns], shown, max(0, len(rows) - ROWS))
+
+
+def _head(surface: Sequence[str]) -> str:
+    bulk, miller, termination = surface
+    return " ".join(filter(None, (bulk, miller, termination and f"t{termination}"))) or GAS
 
 
 def _query(tags: Sequence[str], role: str) -> str:
