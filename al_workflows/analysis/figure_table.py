@@ -22,7 +22,8 @@ def figure_csv(figure: Figure) -> str:
     """CSV of ``figure``: panel, series, a point's name, x, y and what the colour says, headed by the axes' titles.
 
     Numbers are as exact as Python's ``repr``; what has no value is empty: a threshold's x, for it holds at each.
-    ``from`` is where a bar begins. A column is only there if something is in it.
+    ``from`` is where a bar begins, whose number is its height, or its end if it lies. A column is there if it holds
+    anything.
 
     Raises
     ------
@@ -56,7 +57,8 @@ def _rows(one: Series | Bars | Grid, panel: Panel) -> Iterator[Row]:
     elif isinstance(one, Bars):
         across, along, axis = (y, x, panel.y) if one.horizontal else (x, y, panel.x)
         for index, place in enumerate(one.at):
-            bar = {"from": repr(one.base[index]), along: repr(one.size[index])}
+            size = one.base[index] + one.size[index] if one.horizontal else one.size[index]
+            bar = {"from": repr(one.base[index]), along: repr(size)}
             yield {**series, **_point(one, index), across: _at(place, axis), **bar, **_value(one, index)}
     elif (one.x_free or one.y_free) and one.mark is None:
         yield {**series, x: "" if one.x_free else repr(one.x[0]), y: "" if one.y_free else repr(one.y[0])}

@@ -10,7 +10,16 @@ from matplotlib.figure import Figure
 
 from al_workflows.analysis.meaning import mean, mean_cycle
 from al_workflows.analysis.metrics import relaxed_errors
-from al_workflows.analysis.style import LIGHT, Style, cycle_colours, legend, new_axes, whole_numbers
+from al_workflows.analysis.style import (
+    LIGHT,
+    Style,
+    cycle_colours,
+    legend,
+    new_axes,
+    step_colours,
+    whole_numbers,
+    wide_legend,
+)
 from al_workflows.history import RunHistory
 from al_workflows.results import STEPS
 from al_workflows.structures import max_force
@@ -135,7 +144,7 @@ def step_seconds(history: RunHistory, style: Style = LIGHT) -> Figure | None:
         return None
     figure, axes = new_axes(style, "cycle", "wall time (s)")
     below = np.zeros(len(cycles))
-    colours = dict(zip(STEPS, (style.yellow, style.green, style.pink, style.blue), strict=True))
+    colours = step_colours(style)
     for step in STEPS:
         spent = np.array([cycle.seconds.get(step, 0.0) for cycle in cycles])
         name = f"{step} {spent.sum():.3g} s"
@@ -144,14 +153,5 @@ def step_seconds(history: RunHistory, style: Style = LIGHT) -> Figure | None:
         below += spent
     axes.set_xlim(cycles[0].index - 0.6, cycles[-1].index + 0.6)
     whole_numbers(axes)
-    axes.legend(
-        frameon=False,
-        fontsize=8,
-        labelcolor=style.ink,
-        ncols=4,
-        loc="lower center",
-        bbox_to_anchor=(0.5, 1.0),
-        columnspacing=1.2,
-        handlelength=1.2,
-    )
+    wide_legend(axes, style)
     return figure

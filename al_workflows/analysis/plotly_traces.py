@@ -57,8 +57,9 @@ def bars_trace(one: Bars, panel: Panel) -> Json:
     """Bars where they begin, one by one: nothing is left to plotly's stacking."""
     across, along = ("y", "x") if one.horizontal else ("x", "y")
     rim = {"width": one.rim_width, "color": one.rim} if one.rim else {"width": 0}
-    # plotly takes the end of a bar for its value: its length is told instead
+    # plotly takes the end of a bar for its value; of one that lies, begin and end are told, else its length
     told = _told(one, len(one.at)) or [[] for _ in one.at]
+    ends = [(base, base + size) if one.horizontal else (size,) for base, size in zip(one.base, one.size, strict=True)]
     return {
         "type": "bar",
         "orientation": "h" if one.horizontal else "v",
@@ -68,7 +69,7 @@ def bars_trace(one: Bars, panel: Panel) -> Json:
         "width": [plain(width) for width in one.width],
         "marker": {"color": list(one.colours), "line": rim},
         "hovertemplate": _hover(one, panel),
-        "customdata": [[*words, plain(size)] for words, size in zip(told, one.size, strict=True)],
+        "customdata": [[*words, *map(plain, end)] for words, end in zip(told, ends, strict=True)],
     }
 
 
@@ -177,13 +178,15 @@ def _hover(one: Series | Bars, panel: Panel) -> str:
         lines.append("%{customdata[0]}")
     if meaning.values:
         lines.append(f"{text(meaning.quantity)} %{{customdata[{int(bool(meaning.points))}]}}")
-    length = f"customdata[{int(bool(meaning.points)) + int(bool(meaning.values))}]"
+    first = int(bool(meaning.points)) + int(bool(meaning.values))
     along = "" if isinstance(one, Series) else "x" if one.horizontal else "y"
     free = {"x": one.x_free, "y": one.y_free} if isinstance(one, Series) else {"x": False, "y": False}
     for key, axis in (("x", panel.x), ("y", panel.y)):
         # names at an axis are those of its points; an axis without ticks has no numbers to tell
         if not (free[key] or not axis.title or axis.ticks == () or axis.names is not None):
             quantity, unit = split_unit(axis.title)
-            value = f"%{{{length if key == along else key}:.5~g}}"
+            value = f"%{{{f'customdata[{first}]' if key == along else key}:.5~g}}"
+            if along == "x" == key:
+                value += f" to %{{customdata[{first + 1}]:.5~g}}"
             lines.append(f"{text(quantity)}: {value}{' ' + text(unit) if unit else ''}")
     return "<br>".join(lines) + "<extra></extra>"

@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from al_workflows.analysis.meaning import mean, mean_cycle
+from al_workflows.results import STEPS
 
 #: inches
 SIZE = (4.8, 3.5)
@@ -47,22 +48,57 @@ DARK = Style("#161b22", "#d6dbe1", "#6e7681", "#56B4E9", "#E8743B", "#2BC49A", "
 
 def new_axes(style: Style, x: str, y: str) -> tuple[Figure, Axes]:
     """An empty figure of one panel; ``x`` and ``y`` name the quantities with their units."""
-    figure = Figure(figsize=SIZE, layout="constrained", facecolor=style.paper)
-    FigureCanvasAgg(figure)
-    axes = figure.subplots()
-    axes.set_facecolor(style.paper)
-    axes.set_xlabel(x, color=style.ink)
-    axes.set_ylabel(y, color=style.ink)
-    axes.tick_params(which="both", colors=style.ink)
-    axes.spines[:].set_color(style.ink)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.set_axisbelow(True)
+    figure, (axes,) = new_panels(style, [(x, y)])
     return figure, axes
+
+
+def new_panels(style: Style, titles: Sequence[tuple[str, str]]) -> tuple[Figure, Sequence[Axes]]:
+    """An empty figure of panels below each other; ``titles`` name the quantities of x and y with their units."""
+    height = SIZE[1] if len(titles) == 1 else 2.6 * len(titles)
+    figure = Figure(figsize=(SIZE[0], height), layout="constrained", facecolor=style.paper)
+    FigureCanvasAgg(figure)
+    panels = figure.subplots(len(titles), 1, squeeze=False).ravel()
+    for axes, (x, y) in zip(panels, titles, strict=True):
+        axes.set_facecolor(style.paper)
+        axes.set_xlabel(x, color=style.ink)
+        axes.set_ylabel(y, color=style.ink)
+        axes.tick_params(which="both", colors=style.ink)
+        axes.spines[:].set_color(style.ink)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.set_axisbelow(True)
+    return figure, list(panels)
 
 
 def legend(axes: Axes, style: Style) -> None:
     """The legend, where it hides least."""
     axes.legend(frameon=False, fontsize=8, labelcolor=style.ink)
+
+
+def wide_legend(axes: Axes, style: Style) -> None:
+    """The legend above the panel, in one line if it is of four."""
+    axes.legend(
+        frameon=False,
+        fontsize=8,
+        labelcolor=style.ink,
+        ncols=4,
+        loc="lower center",
+        bbox_to_anchor=(0.5, 1.0),
+        columnspacing=1.2,
+        handlelength=1.2,
+    )
+
+
+def step_colours(style: Style) -> dict[str, str]:
+    """The colours of a cycle's steps, in their order."""
+    return dict(zip(STEPS, (style.yellow, style.green, style.pink, style.blue), strict=True))
+
+
+def name_ticks(axes: Axes, names: Sequence[str]) -> None:
+    """Names along the x axis, turned where they are too many or too long to stand beside each other."""
+    axes.set_xticks(range(len(names)), names, fontsize="small")
+    if len(names) > 8 or max((len(name) for name in names), default=0) * len(names) > 48:
+        for label in axes.get_xticklabels():
+            label.set(rotation=45, ha="right", rotation_mode="anchor")
 
 
 def whole_numbers(axes: Axes) -> None:
@@ -99,11 +135,26 @@ def cycle_colours(figure: Figure, axes: Axes, style: Style, cycles: Sequence[int
     norm = Normalize(min(cycles), max(max(cycles), min(cycles) + 1))
     scale = ScalarMappable(norm, ramp(style))
     if len(set(cycles)) > 1:
-        bar = figure.colorbar(scale, ax=axes, ticks=MaxNLocator(integer=True, nbins=6), aspect=30, pad=0.02)
-        bar.set_label("cycle", color=style.ink)
-        bar.ax.tick_params(colors=style.ink)
-        bar.outline.set_visible(False)
+        colour_bar(figure, axes, style, scale, "cycle", MaxNLocator(integer=True, nbins=6))
     return CycleColours(scale, norm)
+
+
+def colour_bar(
+    figure: Figure, axes: Axes, style: Style, scale: ScalarMappable, quantity: str, ticks: MaxNLocator | None = None
+) -> None:
+    """A bar beside ``axes`` that explains the colours of ``scale``."""
+    bar = figure.colorbar(scale, ax=axes, ticks=ticks, aspect=30, pad=0.02)
+    bar.set_label(quantity, color=style.ink)
+    bar.ax.tick_params(colors=style.ink)
+    bar.outline.set_visible(False)
+
+
+def time_unit(seconds: float) -> tuple[float, str]:
+    """The unit in which one would say a wall time: its length in seconds and its name."""
+    for length, unit in ((86400.0, "d"), (3600.0, "h"), (60.0, "min")):
+        if seconds >= 2 * length:
+            return length, unit
+    return 1.0, "s"
 
 
 def identity(axes: Axes, style: Style, low: float, high: float) -> None:
