@@ -30,7 +30,26 @@ from launchpad.runs import submit_run
 BULKS = ("Cu", "Pt", "Ni", "Ag", "Pd", "Au", "Rh", "Ir", "Co", "Ru", "Fe", "Al", "Cu3Au", "CuAu", "CuAu3", "Cu3Pd")
 BULKS += ("CuPd", "Cu3Pt", "CuPt", "Ni3Al", "NiAl", "Pd3Ag", "PdAg", "Pt3Ni", "PtNi")
 FACETS = ("111", "100", "110", "211")
-ADSORBATES = ("H", "C", "N", "O", "S", "F", "Cl", "OH", "CO", "NO", "CH", "CH2", "CH3", "NH", "NH2", "NH3", "HCO", "COH")
+ADSORBATES = (
+    "H",
+    "C",
+    "N",
+    "O",
+    "S",
+    "F",
+    "Cl",
+    "OH",
+    "CO",
+    "NO",
+    "CH",
+    "CH2",
+    "CH3",
+    "NH",
+    "NH2",
+    "NH3",
+    "HCO",
+    "COH",
+)
 ADSORBATES += ("OOH", "H2O")
 SITES = ("top1", "bridge1", "hollow1", "hollow2", "bridge2")
 #: shares of those that ended, by verdict
@@ -90,7 +109,12 @@ def end_members(launchpad: LaunchPad, name: str, chosen: Sequence[Document], hou
             values = _values(one, found, str(verdicts[place]), rng)
             updates.append(UpdateOne({"_id": one["_id"]}, {"$set": {**values, "ended": at, "begun": True}}))
             cycles += [
-                {"_id": cycle_id(one["run"], cycle.index), "run": one["run"], "cycle": cycle.index, "closed": cycle.to_dict()}
+                {
+                    "_id": cycle_id(one["run"], cycle.index),
+                    "run": one["run"],
+                    "cycle": cycle.index,
+                    "closed": cycle.to_dict(),
+                }
                 for cycle in found
             ]
             labels += [_label(one["run"], cycle.index) for cycle in found]
@@ -112,7 +136,15 @@ def _past(one: Document, verdict: str, rng: np.random.Generator) -> list[Cycle]:
     going = Verdict(VerdictKind.CONTINUE, "none", "the smallest DFT fmax of this cycle is above the target")
     end = Verdict(VerdictKind(verdict), "dft_force", "as the reason of its member says")
     return [
-        Cycle(index, end if index == number - 1 else going, 1, float(force), float(rng.normal(-20, 1)), None, {"dft": 40.0})
+        Cycle(
+            index,
+            end if index == number - 1 else going,
+            1,
+            float(force),
+            float(rng.normal(-20, 1)),
+            None,
+            {"dft": 40.0},
+        )
         for index, force in enumerate(forces)
     ]
 
@@ -120,7 +152,9 @@ def _past(one: Document, verdict: str, rng: np.random.Generator) -> list[Cycle]:
 def _values(one: Document, found: Sequence[Cycle], verdict: str, rng: np.random.Generator) -> Document:
     last, calls = found[-1], sum(cycle.dft_calls for cycle in found)
     base = {"slab": -24.0, "molecule": -3.0}.get(one["role"], -30.0)
-    reason = f"the DFT forces of {one['run']}/{last.index:04d}/00 are at most {last.fmax:.4f} eV/Å (target {one['target']})"
+    reason = (
+        f"the DFT forces of {one['run']}/{last.index:04d}/00 are at most {last.fmax:.4f} eV/Å (target {one['target']})"
+    )
     if verdict != "CONVERGED":
         reason = f"neither DFT fmax nor DFT energy became lower for 5 cycles; {reason}"
     energy, seconds = base + float(rng.normal(0, 0.6)), {"dft": 40.0 * calls, "train": 3.0 * calls, "simulate": 9.0}

@@ -47,7 +47,7 @@ def write_report(history: RunHistory, directory: Path) -> Path:
 
 def whole_page(history: RunHistory) -> str:
     """The page with all figures of the run."""
-    return page(history, [_plate(history, entry) for entry in gallery_of(history)])
+    return page(history, [plate(history, entry) for entry in gallery_of(history)])
 
 
 def page(history: RunHistory, plates: Sequence[Plate]) -> str:

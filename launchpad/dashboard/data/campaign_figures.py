@@ -1,25 +1,27 @@
-"""The figures of a campaign's page."""
+"""The figures of a campaign's page, of the members as the page has read them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import datetime
 
-from matplotlib.figure import Figure
-
-from al_workflows.analysis.style import Style
+from al_workflows.analysis.gallery_campaign import CAMPAIGN_GALLERY as CAMPAIGN_GALLERY
+from al_workflows.campaign.history import CampaignHistory
+from fw_specs.campaign_store import StoredCampaign
 from launchpad.dashboard.data.members import Members
 
 
-@dataclass(frozen=True)
-class CampaignFigure:
-    """A figure: its ``name`` in addresses, and why it is ``missing`` where ``draw`` gives none."""
+def history(campaign: StoredCampaign, members: Members) -> CampaignHistory:
+    """What the figures take; when a run began they do not ask."""
+    return CampaignHistory(
+        results=members.results,
+        budget=campaign.limits.dft_calls,
+        submitted=_seconds(campaign.created),
+        ended={row.outcome.key: _seconds(row.ended) for row in members.rows if row.ended is not None},
+        created=f"{campaign.created:%Y-%m-%d %H:%M} UTC",
+        skipped=[(one["key"], one["why"]) for one in campaign.skipped],
+    )
 
-    name: str
-    title: str
-    caption: str
-    missing: str
-    draw: Callable[[Members, Style], Figure | None]
 
-
-FIGURES: Sequence[CampaignFigure] = ()
+def _seconds(time: datetime.datetime) -> float:
+    """Of a time from the database, UTC: s since 1970."""
+    return time.replace(tzinfo=datetime.UTC).timestamp()

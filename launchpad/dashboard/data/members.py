@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from fireworks import LaunchPad
 
 from al_workflows.campaign.results import CampaignResults, Entry, Outcome, campaign_results
+from al_workflows.campaign.states import MemberState
 from al_workflows.path_result import HEIGHT, HEIGHT_BACK, REACTION
 from fw_specs.campaign_store import CampaignStore
 from fw_specs.keys import CYCLES, MEMBERS
 from fw_specs.member_store import current_members, outcome
+from launchpad.timeline import read_ends
 
 #: of a run's result, what a row of the results shows
 _SUMMARY = (HEIGHT, HEIGHT_BACK, REACTION, "failures", "reused", "borrowed", "borrowed_from")
+#: ends that are looked for among FireWorks' records at most
+MOST_ENDS = 2000
 _OWN = ("key", "role", "run", "version", "state", "reason", "tags", "references", "energy", "fmax", "calls", "seconds")
 _SHOWN = (*_OWN, "order", "cycles", "target", "failed", "begun", "ended", *(f"result.{name}" for name in _SUMMARY))
 
 
 @dataclass(frozen=True, slots=True)
 class MemberRow:
-    """A member; ``ended``: when its verdict was heard of (None: it has none, or an earlier version stored it)."""
+    """A member; ``ended``: when its verdict was heard of, UTC (None: it has none, or none knows)."""
 
     entry: Entry
     order: int
@@ -66,6 +71,7 @@ def read_members(launchpad: LaunchPad, name: str) -> Members:
     found = list(launchpad.db[MEMBERS].find(current_members(name), shown).batch_size(5000))
     found.sort(key=lambda one: one["order"])  # here: there, it would sort all that the members hold
     results = campaign_results(name, [outcome(one) for one in found])
+    ends = _ends(launchpad, found)
     rows = [
         MemberRow(
             entry=entry,
@@ -74,11 +80,20 @@ def read_members(launchpad: LaunchPad, name: str) -> Members:
             target=one.get("target"),
             failed=one.get("failed", 0),
             begun=one.get("begun", False),
-            ended=one.get("ended"),
+            ended=one.get("ended") or ends.get(one["run"]),
         )
         for one, entry in zip(found, results.entries, strict=True)
     ]
     return Members(rows, results, tuple(dict.fromkeys(tag for one in found for tag in one["tags"])))
+
+
+def _ends(launchpad: LaunchPad, found: Sequence[Mapping[str, Any]]) -> dict[str, datetime.datetime]:
+    """When the runs of members that note no time ended, by FireWorks' records, unless they are too many."""
+    runs = [one["run"] for one in found if one.get("ended") is None and MemberState(one["state"]).ended]
+    if not 0 < len(runs) <= MOST_ENDS:
+        return {}
+    ends = read_ends(launchpad, runs)
+    return {run: datetime.datetime.fromtimestamp(end, datetime.UTC).replace(tzinfo=None) for run, end in ends.items()}
 
 
 def read_forces(launchpad: LaunchPad, runs: Sequence[str]) -> dict[str, list[tuple[int, float]]]:

@@ -1,4 +1,4 @@
-"""How fast a campaign goes, and when it may end: of members that have ended, and only where there are enough of them."""
+"""How fast a campaign goes, and when it may end: by members that have ended, and only where there are enough."""
 
 from __future__ import annotations
 
@@ -96,4 +96,3 @@ def _end(
     if limits.dft_calls is not None and calls > 0 and (limits.dft_calls - spent) / calls < left / members:
         basis += f"; the budget of {count(limits.dft_calls)} DFT calls will be spent before that, at this rate"
     return end, basis
-

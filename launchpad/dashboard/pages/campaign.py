@@ -13,9 +13,10 @@ from markupsafe import Markup
 
 from al_workflows.campaign.member import Role
 from al_workflows.campaign.table_files import flat_rows
+from fw_specs.campaign_store import CampaignStore
 from launchpad.dashboard import figures, links
 from launchpad.dashboard.data.campaign import NAMED, parked_members, with_causes
-from launchpad.dashboard.data.campaign_figures import FIGURES
+from launchpad.dashboard.data.campaign_figures import CAMPAIGN_GALLERY, history
 from launchpad.dashboard.data.campaigns import campaign_row
 from launchpad.dashboard.data.member_table import COLUMNS, PAGE_SIZE, find_members, wanted
 from launchpad.dashboard.data.members import Members, read_forces, read_members
@@ -48,7 +49,7 @@ def one_campaign(name: str) -> str:
         version=version,
         row=campaign_row(reading(), name, members),
         map=_map(name, version, members),
-        figures=FIGURES,
+        figures=CAMPAIGN_GALLERY,
         members=members,
         paths=any(row.outcome.role is Role.PATH for row in members.rows),
         times=any(row.ended for row in members.rows),
@@ -81,13 +82,24 @@ def members_file(name: str) -> Response:
 
 @pages.get("/campaign/<name>/figure/<figure>.<kind>")
 def one_figure(name: str, figure: str, kind: str) -> Response:
-    """One of the campaign's figures, as what its ending says."""
-    known = {one.name: one for one in FIGURES}
-    if figure not in known:
+    """One of the campaign's figures, as what its ending says; drawn once for all who look at one version of it."""
+    entry = next((one for one in CAMPAIGN_GALLERY if one.name == figure), None)
+    if entry is None:
         abort(404)
-    members = _members(name, service().changes.version(f"campaign:{name}"))
-    draw = partial(known[figure].draw, members)
-    return figures.answer(draw, kind, known[figure].missing, f"{name}-{figure}")
+    version = service().changes.version(f"campaign:{name}")
+
+    def make() -> tuple[bytes, str, dict[str, str]]:
+        known = history(CampaignStore(reading().db).campaign(name), _members(name, version))
+        made = figures.answer(partial(entry.draw, known), kind, entry.missing, f"{name}-{figure}")
+        return (
+            made.get_data(),
+            made.mimetype,
+            {"Content-Disposition": made.headers.get("Content-Disposition", "inline")},
+        )
+
+    key = ("figure", name, version, figure, kind, request.args.get("theme") == "dark")
+    body, mimetype, headers = service().members.get(key, make)
+    return Response(body, mimetype=mimetype, headers=headers)
 
 
 def _to_table(**changes: object) -> str:
