@@ -97,6 +97,13 @@ def extxyz(run: str, labels: Sequence[Label]) -> str:
     return text.getvalue()
 
 
+def plain_extxyz(atoms: Atoms) -> str:
+    """A structure without results."""
+    text = io.StringIO()
+    ase.io.write(text, atoms, format="extxyz")
+    return text.getvalue()
+
+
 def _plain(value: Any) -> Any:
     return value.replace("\\", "/") if isinstance(value, str) else value
 

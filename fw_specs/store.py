@@ -280,7 +280,9 @@ class Store:
         )
 
     def _rejected(self, run: str) -> dict[int, tuple[Rejection, ...]]:
-        found = self._db[CYCLES].find({"run": run, "selection": {"$exists": True}}, {"cycle": 1, "selection.rejected": 1})
+        found = self._db[CYCLES].find(
+            {"run": run, "selection": {"$exists": True}}, {"cycle": 1, "selection.rejected": 1}
+        )
         return {
             one["cycle"]: tuple(Rejection.from_dict(each) for each in one["selection"].get("rejected", ()))
             for one in found.sort("_id", ASCENDING)

@@ -27,30 +27,11 @@ from fw_specs.keys import CAMPAIGN, CAMPAIGNS, CYCLE, CYCLES, LABELS, MEMBERS, R
 from fw_specs.store import Document, Store
 from launchpad.runs import submit_run
 
-BULKS = ("Cu", "Pt", "Ni", "Ag", "Pd", "Au", "Rh", "Ir", "Co", "Ru", "Fe", "Al", "Cu3Au", "CuAu", "CuAu3", "Cu3Pd")
-BULKS += ("CuPd", "Cu3Pt", "CuPt", "Ni3Al", "NiAl", "Pd3Ag", "PdAg", "Pt3Ni", "PtNi")
+METALS = ("Cu", "Pt", "Ni", "Ag", "Pd", "Au", "Rh", "Ir", "Co", "Ru", "Fe", "Al")
+ALLOYS = ("Cu3Au", "CuAu", "CuAu3", "Cu3Pd", "CuPd", "Cu3Pt", "CuPt", "Ni3Al", "NiAl", "Pd3Ag", "PdAg", "Pt3Ni", "PtNi")
 FACETS = ("111", "100", "110", "211")
-ADSORBATES = (
-    "H",
-    "C",
-    "N",
-    "O",
-    "S",
-    "F",
-    "Cl",
-    "OH",
-    "CO",
-    "NO",
-    "CH",
-    "CH2",
-    "CH3",
-    "NH",
-    "NH2",
-    "NH3",
-    "HCO",
-    "COH",
-)
-ADSORBATES += ("OOH", "H2O")
+ATOMS = ("H", "C", "N", "O", "S", "F", "Cl")
+MOLECULES = ("OH", "CO", "NO", "CH", "CH2", "CH3", "NH", "NH2", "NH3", "HCO", "COH", "OOH", "H2O")
 SITES = ("top1", "bridge1", "hollow1", "hollow2", "bridge2")
 #: shares of those that ended, by verdict
 ENDS = {"CONVERGED": 0.94, "STALLED": 0.02, "FAILED": 0.02, "BUDGET_SPENT": 0.02}
@@ -72,14 +53,14 @@ def members(count: int) -> list[Member]:
 
 
 def _entries() -> Iterator[tuple[str, Role, dict[str, str], dict[str, float]]]:
-    for adsorbate in ADSORBATES:
+    for adsorbate in (*ATOMS, *MOLECULES):
         yield f"gas-{adsorbate}", Role.MOLECULE, {"adsorbate": adsorbate}, {}
-    surfaces = [(bulk, facet) for bulk in BULKS for facet in FACETS]
+    surfaces = [(bulk, facet) for bulk in (*METALS, *ALLOYS) for facet in FACETS]
     for bulk, facet in surfaces:
         yield f"{bulk}-{facet}-t0", Role.SLAB, {"bulk": bulk, "miller": facet, "termination": "0"}, {}
     for site in (f"{site}{turn}" for turn in ("", *(f"-r{number}" for number in range(1, 100))) for site in SITES):
         for bulk, facet in surfaces:
-            for adsorbate in ADSORBATES:
+            for adsorbate in (*ATOMS, *MOLECULES):
                 surface = f"{bulk}-{facet}-t0"
                 tags = {"bulk": bulk, "miller": facet, "termination": "0", "adsorbate": adsorbate, "site": site}
                 references = {surface: 1.0, f"gas-{adsorbate}": 1.0}

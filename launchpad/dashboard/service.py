@@ -10,7 +10,9 @@ from flask import current_app, render_template
 
 from launchpad.dashboard.changes import Changes
 from launchpad.dashboard.config import DashboardConfig
+from launchpad.dashboard.data.histories import Histories
 from launchpad.dashboard.database import Database
+from launchpad.dashboard.figures import Drawn, kept
 from launchpad.dashboard.kept import Kept
 
 #: members that are kept in memory, all campaigns and what is made of them together
@@ -29,6 +31,8 @@ class Service:
     config: DashboardConfig
     database: Database
     changes: Changes
+    histories: Histories = field(default_factory=Histories)
+    drawn: Kept[Drawn] = field(default_factory=kept)
     members: Kept[Any] = field(default_factory=lambda: Kept(MEMBERS_KEPT, members_in))
 
 

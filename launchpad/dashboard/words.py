@@ -22,13 +22,18 @@ _BUSY = frozenset({"RUNNING", "UNDER_WAY", "RESERVED", "SUBMITTING"})
 
 def add_filters(app: Flask) -> None:
     """Let the templates write ``{{ energy|fixed(4) }}``."""
-    for function in (fixed, count, rate, hours, moment, ago, span, tone, state):
+    for function in (fixed, small, count, rate, hours, moment, ago, span, tone, state):
         app.jinja_env.filters[function.__name__] = function
 
 
 def fixed(value: float | None, digits: int = 3) -> str:
     """A number with so many decimals."""
     return NONE if value is None or not math.isfinite(value) else f"{value:.{digits}f}"
+
+
+def small(value: float | None) -> str:
+    """A number of which only the size matters, by two digits."""
+    return NONE if value is None or not math.isfinite(value) else f"{value:.2g}"
 
 
 def count(value: float | None) -> str:

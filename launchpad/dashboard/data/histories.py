@@ -1,8 +1,9 @@
-"""Histories of runs, kept between requests: a run's figures read its records once, and its pools when they need them."""
+"""Histories of runs, kept between requests: figures read a run's records once, and its pools when they need them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from fireworks import LaunchPad
 
@@ -11,6 +12,7 @@ from al_workflows.records import Pool
 from fw_specs.keys import POOLS
 from fw_specs.store import Store
 from launchpad.dashboard.kept import Kept
+from launchpad.timeline import read_spans
 
 #: bytes of pools, and number of histories without them
 ROOM, HISTORIES = 384 * 2**20, 24
@@ -39,8 +41,9 @@ class Histories:
 
         def make() -> RunHistory:
             store = Store(launchpad.db)
-            files = {one["cycle"]: one["file"] for one in launchpad.db[POOLS].find({"run": run}, {"cycle": 1, "file": 1})}
-            return store.history(run, _Pools(store, run, files, self._pools))
+            found = launchpad.db[POOLS].find({"run": run}, {"cycle": 1, "file": 1})
+            pools = _Pools(store, run, {one["cycle"]: one["file"] for one in found}, self._pools)
+            return replace(store.history(run, pools), spans=read_spans(launchpad, run))
 
         return self._histories.get((run, version), make)
 

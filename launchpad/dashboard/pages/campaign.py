@@ -6,11 +6,12 @@ import csv
 import io
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import partial
 
 from flask import Blueprint, Response, abort, render_template, request
 from markupsafe import Markup
+from matplotlib.figure import Figure
 
+from al_workflows.analysis.style import Style
 from al_workflows.campaign.member import Role
 from al_workflows.campaign.table_files import flat_rows
 from fw_specs.campaign_store import CampaignStore
@@ -88,18 +89,10 @@ def one_figure(name: str, figure: str, kind: str) -> Response:
         abort(404)
     version = service().changes.version(f"campaign:{name}")
 
-    def make() -> tuple[bytes, str, dict[str, str]]:
-        known = history(CampaignStore(reading().db).campaign(name), _members(name, version))
-        made = figures.answer(partial(entry.draw, known), kind, entry.missing, f"{name}-{figure}")
-        return (
-            made.get_data(),
-            made.mimetype,
-            {"Content-Disposition": made.headers.get("Content-Disposition", "inline")},
-        )
+    def draw(style: Style) -> Figure | None:
+        return entry.draw(history(CampaignStore(reading().db).campaign(name), _members(name, version)), style)
 
-    key = ("figure", name, version, figure, kind, request.args.get("theme") == "dark")
-    body, mimetype, headers = service().members.get(key, make)
-    return Response(body, mimetype=mimetype, headers=headers)
+    return figures.answer(draw, kind, entry.missing, f"{name}-{figure}", version, service().drawn)
 
 
 def _to_table(**changes: object) -> str:

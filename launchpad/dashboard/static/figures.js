@@ -27,6 +27,7 @@
       const Plotly = await plotly();
       if (!place.classList.contains("js-plotly-plot")) place.innerHTML = "";
       delete place.dataset.empty;
+      if (found.layout.height) place.style.height = `${found.layout.height}px`;
       await Plotly.react(place, found.data, { autosize: true, ...found.layout }, CONFIG);
       place.dataset.drawn = theme;
     } catch (error) {
