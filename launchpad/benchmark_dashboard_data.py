@@ -67,14 +67,14 @@ def _entries() -> Iterator[tuple[str, Role, dict[str, str], dict[str, float]]]:
                 yield f"{surface}-{adsorbate}-{site}", Role.ADSORPTION, {**tags, "coverage": "0.25"}, references
 
 
-def fill(launchpad: LaunchPad, name: str, count: int, ended: int, place: Path) -> None:
-    """Submit the campaign, have ``ended`` of its members ended over the last 30 hours, and work off one run."""
+def fill(launchpad: LaunchPad, name: str, count: int, ended: int, place: Path) -> str:
+    """Submit the campaign, have ``ended`` members ended over the last 30 hours, and work off a run; that one's id."""
     submit_members(launchpad, name, members(count), place / "runs", Limits())
     begun = datetime.datetime.now(datetime.UTC) - datetime.timedelta(hours=HOURS)
     launchpad.db[CAMPAIGNS].update_one({"_id": name}, {"$set": {"created": begun}})
     end_members(launchpad, name, list(islice(CampaignStore(launchpad.db).find(name), ended)), HOURS)
     look_after(launchpad, name)
-    work_off(launchpad, place)
+    return work_off(launchpad, place)
 
 
 def end_members(launchpad: LaunchPad, name: str, chosen: Sequence[Document], hours: float) -> None:
@@ -86,7 +86,7 @@ def end_members(launchpad: LaunchPad, name: str, chosen: Sequence[Document], hou
         updates, cycles, labels, fireworks = list[Any](), list[Document](), list[Document](), list[Document]()
         for place, one in enumerate(chosen[start : start + BATCH], start=start):
             at = now - datetime.timedelta(hours=hours * (1 - (place + 1) / len(chosen)))
-            found = _past(one, str(verdicts[place]), rng)
+            found = _past(one, str(verdicts[place]), place, rng)
             values = _values(one, found, str(verdicts[place]), rng)
             updates.append(UpdateOne({"_id": one["_id"]}, {"$set": {**values, "ended": at, "begun": True}}))
             cycles += [
@@ -109,9 +109,9 @@ def end_members(launchpad: LaunchPad, name: str, chosen: Sequence[Document], hou
         database[MEMBERS].bulk_write(updates, ordered=False)
 
 
-def _past(one: Document, verdict: str, rng: np.random.Generator) -> list[Cycle]:
-    """Cycles whose forces fall by a factor of two to three each, to the target if it converged."""
-    number, target = int(rng.integers(2, 9)), one["target"]
+def _past(one: Document, verdict: str, place: int, rng: np.random.Generator) -> list[Cycle]:
+    """Cycles whose forces fall to the target if it converged; fewer, the more members taught it before."""
+    number, target = 2 + int(rng.poisson(1.0 + 6.0 / (1.0 + place / 500))), one["target"]
     last = target * float(rng.uniform(0.3, 1.0) if verdict == "CONVERGED" else rng.uniform(1.5, 6.0))
     forces = last * np.cumprod(np.r_[1.0, rng.uniform(1.3, 3.0, number - 1)])[::-1]
     going = Verdict(VerdictKind.CONTINUE, "none", "the smallest DFT fmax of this cycle is above the target")

@@ -107,8 +107,8 @@ def _choice(name: str, counts: Counter[str], chosen: str) -> Choice | None:
     options = {value: number for value, number in counts.items() if value}
     if chosen:
         options.setdefault(chosen, 0)
-    if not options or (len(options) > CHOICES and not chosen):
-        return None
+    if not chosen and (len(counts) < 2 or len(options) > CHOICES):
+        return None  # nothing to choose, or too much
     return Choice(name, chosen, sorted(options.items(), key=lambda one: _natural(one[0])))
 
 
