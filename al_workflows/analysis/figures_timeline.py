@@ -36,6 +36,8 @@ def timeline(spans: Sequence[Span], style: Style = LIGHT, now: float | None = No
     seen = [time for one in known for time in (one.waited_from, one.started, one.ended) if time is not None]
     goes_on = now is not None and any(one.ended is None and one.state in _GOING_ON for one in known)
     until = max([*seen, *([now] if goes_on and now is not None else [])])
+    if until <= zero:
+        return None
     length, unit = time_unit(until - zero)
     figure, axes = new_axes(style, f"time since submission ({unit})", "")
     figure.set_figheight(min(max(3.5, 1.2 + _ROW * len(known)), _TALLEST))

@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 
 from matplotlib.figure import Figure
 
-from al_workflows.analysis import figures_band, figures_md, figures_model, figures_run
+from al_workflows.analysis import figures_band, figures_md, figures_model, figures_run, figures_saddle
 from al_workflows.analysis.figures_timeline import timeline
 from al_workflows.analysis.style import Style
 from al_workflows.history import RunHistory
@@ -101,6 +101,14 @@ GALLERY: tuple[Entry[RunHistory], ...] = (
 _OF_RELAXATIONS = ("dft_force", "relaxation_energies", "energy_error", "structure_error")
 #: of a path between two structures
 BAND_GALLERY: tuple[Entry[RunHistory], ...] = (
+    Entry(
+        "saddle_convergence",
+        "Convergence",
+        "What DFT says at each cycle's saddle: how far the model's energy is off, and the largest force; and at the "
+        "ends once the path's are known. Each in units of its limit: the run has converged when all are below 1.",
+        "DFT has not answered for a saddle of the model yet",
+        figures_saddle.saddle_convergence,
+    ),
     Entry(
         "band_energies",
         "Bands on the model",

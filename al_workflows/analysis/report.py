@@ -52,6 +52,11 @@ def write_report(
     return directory / PAGE
 
 
+def whole_page(history: RunHistory) -> str:
+    """The page with all figures of the run."""
+    return page(history, [plate(history, entry) for entry in gallery_of(history)])
+
+
 def page(history: RunHistory, plates: Sequence[Plate]) -> str:
     """The page's HTML; all that comes from the run is escaped."""
     return (

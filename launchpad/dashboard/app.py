@@ -14,7 +14,7 @@ from launchpad.dashboard import errors, words
 from launchpad.dashboard.changes import Changes
 from launchpad.dashboard.config import LOOPBACK_NAMES, DashboardConfig
 from launchpad.dashboard.database import Database
-from launchpad.dashboard.pages import campaigns, changed, library, runs
+from launchpad.dashboard.pages import campaign, campaigns, changed, label, library, run, runs
 from launchpad.dashboard.service import Service, service
 from launchpad.dashboard.topics import FINGERPRINTS
 
@@ -25,7 +25,7 @@ CONTENT_POLICY = (
 )
 #: names of the sections and where they begin
 NAVIGATION = (("Campaigns", "campaigns.all_campaigns"), ("Runs", "runs.all_runs"))
-PAGES = (campaigns.pages, runs.pages, changed.pages, library.pages)
+PAGES = (campaigns.pages, campaign.pages, runs.pages, run.pages, label.pages, changed.pages, library.pages)
 
 
 def create_app(config: DashboardConfig, *, follow: bool = True) -> Flask:

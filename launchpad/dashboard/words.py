@@ -22,7 +22,7 @@ _BUSY = frozenset({"RUNNING", "UNDER_WAY", "RESERVED", "SUBMITTING"})
 
 def add_filters(app: Flask) -> None:
     """Let the templates write ``{{ energy|fixed(4) }}``."""
-    for function in (fixed, count, moment, ago, span, tone, state):
+    for function in (fixed, small, count, rate, hours, moment, ago, span, tone, state):
         app.jinja_env.filters[function.__name__] = function
 
 
@@ -31,9 +31,29 @@ def fixed(value: float | None, digits: int = 3) -> str:
     return NONE if value is None or not math.isfinite(value) else f"{value:.{digits}f}"
 
 
+def small(value: float | None) -> str:
+    """A number of which only the size matters, by two digits."""
+    return NONE if value is None or not math.isfinite(value) else f"{value:.2g}"
+
+
 def count(value: float | None) -> str:
     """A whole number with thin spaces between thousands."""
     return NONE if value is None else f"{value:,.0f}".replace(",", "\u202f")
+
+
+def rate(value: float | None) -> str:
+    """A number per time, to two digits where it is small."""
+    if value is None:
+        return NONE
+    return count(value) if value >= 9.95 else f"{value:.2g}"
+
+
+def hours(value: float) -> str:
+    """Of a time span, to stand after "the last"."""
+    if value >= 0.95:
+        return "hour" if value < 1.05 else f"{value:.2g} hours"
+    minutes = max(1, round(60 * value))
+    return "minute" if minutes == 1 else f"{minutes} minutes"
 
 
 def span(seconds: float | None) -> str:
