@@ -40,7 +40,7 @@ class RunHistory:
     where they were not kept; ``final`` is where a path ends, None for any other simulation. ``reference`` are frames of
     other dynamics, or the images of another band with their energies, e.g. by DFT, to show beside the run's.
     ``borrowed`` are the keys of other runs' labels that the run has learned from. ``spans`` are its Fireworks' times,
-    of a run in a database.
+    of a run in a database, and ``read_at`` when that was read (s since 1970).
     """
 
     run: str
@@ -58,6 +58,7 @@ class RunHistory:
     reference: tuple[Atoms, ...] = ()
     borrowed: tuple[str, ...] = ()
     spans: tuple[Span, ...] = ()
+    read_at: float | None = None
 
     @property
     def verdict(self) -> Verdict | None:

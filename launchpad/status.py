@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import time
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -128,7 +129,7 @@ def read_history(launchpad: LaunchPad, name: str) -> RunHistory:
     """
     store = Store(launchpad.db)
     status = read_status(launchpad, store.find_run(name))
-    history = replace(store.history(status.run), spans=read_spans(launchpad, status.run))
+    history = replace(store.history(status.run), spans=read_spans(launchpad, status.run), read_at=time.time())
     if status.state.ended:
         return history
     if status.state is RunState.FIZZLED:

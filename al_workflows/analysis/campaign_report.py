@@ -57,24 +57,24 @@ def campaign_page(history: CampaignHistory, plates: Sequence[Plate]) -> str:
 
 def facts(history: CampaignHistory) -> list[tuple[str, str]]:
     """The campaign's key numbers, most telling first, each with its name and unit."""
-    results, done = history.results, history.done
+    results = history.results
     states = results.states
-    converged = [one.outcome.calls for one in done if one.outcome.state is MemberState.CONVERGED]
+    converged = [one.outcome.calls for one in history.done if one.outcome.state is MemberState.CONVERGED]
     parked = sum(count for state, count in states.items() if MemberState(state).parked)
     found = [
         ("members", str(len(results.entries))),
         ("converged", str(states.get(MemberState.CONVERGED.value, 0))),
         ("without an answer", str(parked)),
-        ("to come, or under way", str(sum(states.values()) - len(done))),
+        ("to come, or under way", str(sum(count for state, count in states.items() if not _over(state)))),
         ("DFT calls", str(results.dft_calls)),
     ]
     if history.budget is not None:
         found.append(("budget", f"{history.budget} DFT calls"))
     if converged:
-        found.append(("DFT calls a member", f"{statistics.mean(converged):.1f} (mean)"))
+        found.append(("mean of a member", f"{statistics.mean(converged):.1f}"))
     if history.direct:
         usual = statistics.mean(one.calls for one in history.direct.values())
-        found.append((f"{history.method} a member", f"{usual:.1f} (mean of {len(history.direct)})"))
+        found.append((f"{history.method}'s mean of {len(history.direct)}", f"{usual:.1f}"))
     borrowed = sum(one.outcome.summary.get("borrowed", 0) for one in results.entries)
     found += [
         ("labels lent, reused", f"{borrowed}, {results.reused}"),
@@ -84,6 +84,10 @@ def facts(history: CampaignHistory) -> list[tuple[str, str]]:
     if history.submitted is not None and history.ended:
         found.append(("wall time", duration(max(history.ended.values()) - history.submitted)))
     return found
+
+
+def _over(state: str) -> bool:
+    return MemberState(state).ended or MemberState(state).parked or MemberState(state) is MemberState.CANCELLED
 
 
 @dataclass(frozen=True)

@@ -12,15 +12,25 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from al_workflows.analysis.meaning import mean
-from al_workflows.analysis.style import LIGHT, Style, legend, name_ticks, new_axes, new_panels, time_unit, whole_numbers
+from al_workflows.analysis.style import (
+    LIGHT,
+    Style,
+    legend,
+    name_ticks,
+    new_axes,
+    new_panels,
+    time_unit,
+    whole_numbers,
+    wide_legend,
+)
 from al_workflows.campaign.history import CampaignHistory
 from al_workflows.campaign.member import Role
 from al_workflows.campaign.results import Entry
 from al_workflows.campaign.states import MemberState
 
-#: members that a point of a running median is of
-WINDOW = 9
-#: more members are drawn as smaller points
+#: members that a point of a running median is of, at least, and the share of all that it is of
+WINDOW, SHARE = 9, 1 / 20
+#: more members are drawn as smaller points, and their median at about so many of them
 MANY = 300
 
 
@@ -32,31 +42,30 @@ def learning_curve(history: CampaignHistory, style: Style = LIGHT) -> Figure | N
     done = history.done
     if not done:
         return None
-    timed = all(one.outcome.key in history.ended for one in done)
-    figure, axes = new_axes(
-        style, f"members in the order {'in which they ended' if timed else 'of the plan'}", "DFT calls of the member"
-    )
+    order = "in which they ended" if history.timed else "of the plan"
+    figure, axes = new_axes(style, f"members in the order {order}", "DFT calls of the member")
     size = 5 if len(done) <= MANY else 3
     answered = [(n, one) for n, one in enumerate(done, start=1) if one.outcome.state is MemberState.CONVERGED]
     for role, colour in zip(Role, _colours(style), strict=True):
-        _members(
-            axes, [pair for pair in answered if pair[1].outcome.role is role], "o", size, role.value, colour, style
-        )
+        of_role = [(n, one) for n, one in answered if one.outcome.role is role]
+        _members(axes, of_role, "o", size, role.value, colour, style)
     parked = [(n, one) for n, one in enumerate(done, start=1) if one.outcome.state is not MemberState.CONVERGED]
     _members(axes, parked, "X", size + 2, "no answer", style.red, style)
     if len(answered) >= WINDOW:
         calls = [one.outcome.calls for _, one in answered]
-        half = WINDOW // 2
-        medians = [statistics.median(calls[max(0, n - half) : n + half + 1]) for n in range(len(calls))]
-        axes.plot([n for n, _ in answered], medians, "-", color=style.ink, lw=1.8, label=f"median of {WINDOW}")
+        half = max(WINDOW, round(SHARE * len(calls))) // 2
+        shown = range(0, len(calls), max(len(calls) // MANY, 1))
+        medians = [statistics.median(calls[max(0, n - half) : n + half + 1]) for n in shown]
+        places = [answered[n][0] for n in shown]
+        axes.plot(places, medians, "-", color=style.ink, lw=1.8, label=f"median of {2 * half + 1}")
     if history.direct:
         usual = statistics.mean(one.calls for one in history.direct.values())
-        name = f"{history.method}: {usual:.1f} (mean of {len(history.direct)})"
+        name = f"{history.method}'s mean {usual:.1f}"
         axes.axhline(usual, color=style.faint, ls="--", lw=1.4, label=name)
     axes.set_xlim(0, len(done) + 1)
     axes.set_ylim(bottom=0)
-    whole_numbers(axes)
-    legend(axes, style)
+    whole_numbers(axes, "xy")
+    wide_legend(axes, style)
     return figure
 
 
@@ -66,6 +75,7 @@ def progress(history: CampaignHistory, style: Style = LIGHT) -> Figure | None:
     Needs ``history.ended``, and ``submitted`` or ``began``. Calls count when their member ends.
     """
     done = [one for one in history.done if one.outcome.key in history.ended]
+    done.sort(key=lambda one: history.ended[one.outcome.key])
     start = history.submitted if history.submitted is not None else min(history.began.values(), default=None)
     if not done or start is None:
         return None
@@ -76,9 +86,9 @@ def progress(history: CampaignHistory, style: Style = LIGHT) -> Figure | None:
         style, [(f"wall time ({unit})", "members"), (f"wall time ({unit})", "DFT calls")]
     )
     members = len(history.results.entries)
-    above.step(times, range(len(times)), where="post", color=style.blue, lw=1.8, label="ended")
+    above.step(times, range(len(times)), where="post", color=style.blue, lw=3.0, label="ended")
     converged = [0, *accumulate(one.outcome.state is MemberState.CONVERGED for one in done)]
-    above.step(times, converged, where="post", color=style.green, lw=1.4, label="converged")
+    above.step(times, converged, where="post", color=style.green, lw=1.2, label="converged")
     above.axhline(members, color=style.faint, ls="--", lw=1.2, label=f"all {members}")
     calls = [0, *accumulate(one.outcome.calls for one in done)]
     below.step(times, calls, where="post", color=style.blue, lw=1.8, label="of members that ended")
@@ -91,6 +101,7 @@ def progress(history: CampaignHistory, style: Style = LIGHT) -> Figure | None:
     for axes in (above, below):
         axes.set_xlim(0, 1.03 * times[-1] or 1.0)
         axes.set_ylim(bottom=0)
+        whole_numbers(axes, "y")
         legend(axes, style)
     return figure
 
@@ -121,7 +132,8 @@ def calls_by_kind(history: CampaignHistory, style: Style = LIGHT) -> Figure | No
     name_ticks(axes, names)
     axes.set_xlim(-0.6, len(names) - 0.4)
     axes.set_ylim(bottom=0)
-    legend(axes, style)
+    whole_numbers(axes, "y")
+    wide_legend(axes, style)
     return figure
 
 

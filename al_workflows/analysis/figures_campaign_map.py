@@ -9,9 +9,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from al_workflows.analysis.meaning import mean
-from al_workflows.analysis.style import LIGHT, Style, colour_bar, name_ticks, new_axes, ramp
+from al_workflows.analysis.style import LIGHT, Style, colour_bar, name_ticks, new_axes, ramp, short
 from al_workflows.campaign.history import CampaignHistory
 from al_workflows.campaign.results import Entry
 from al_workflows.campaign.states import MemberState
@@ -43,21 +44,29 @@ def calls_map(history: CampaignHistory, style: Style = LIGHT) -> Figure | None:
     return _map(history, style, calls, "DFT calls", "{:.0f}")
 
 
-def surface(entry: Entry) -> str:
-    """A surface in words: bulk, facet, and what else tells it from others of these."""
-    tags = entry.outcome.tags
-    facet = f"{tags.get('bulk', '')}({tags['miller']})" if "miller" in tags else tags.get("bulk", "")
-    more = [tags[name] for name in ("termination", "coverage") if name in tags]
-    return " ".join([facet, *more])
+def surfaces(entries: Sequence[Entry]) -> list[str]:
+    """The surface of each of ``entries``, in words: bulk and facet, and termination and coverage where these differ."""
+    tags = [entry.outcome.tags for entry in entries]
+    found = [f"{one.get('bulk', '')}({one['miller']})" if "miller" in one else one.get("bulk", "") for one in tags]
+    for name, word in (("termination", "t"), ("coverage", "")):
+        values: defaultdict[str, set[str]] = defaultdict(set)
+        for facet, one in zip(found, tags, strict=True):
+            values[facet].add(one.get(name, ""))
+        unit = " ML" if name == "coverage" else ""
+        found = [
+            f"{facet} {word}{one[name]}{unit}" if len(values[facet]) > 1 and name in one else facet
+            for facet, one in zip(found, tags, strict=True)
+        ]
+    return found
 
 
 def _map(
     history: CampaignHistory, style: Style, value: Callable[[Sequence[Entry]], float | None], quantity: str, form: str
 ) -> Figure | None:
     pairs: defaultdict[Pair, list[Entry]] = defaultdict(list)
-    for one in history.results.entries:
-        if "adsorbate" in one.outcome.tags and "bulk" in one.outcome.tags:
-            pairs[surface(one), one.outcome.tags["adsorbate"]].append(one)
+    both = [one for one in history.results.entries if {"adsorbate", "bulk"} <= one.outcome.tags.keys()]
+    for one, where in zip(both, surfaces(both), strict=True):
+        pairs[where, one.outcome.tags["adsorbate"]].append(one)
     found = {pair: value(entries) for pair, entries in pairs.items()}
     numbers = [number for number in found.values() if number is not None]
     if not numbers:
@@ -77,9 +86,10 @@ def _map(
         cells, cmap=ramp(style), vmin=low, vmax=high if high > low else low + 1, aspect="auto", interpolation="nearest"
     )
     mean(picture, quantity, quantity=quantity, points=[text for row in words for text in row])
-    colour_bar(figure, axes, style, picture, quantity)
+    whole = all(float(number).is_integer() for number in numbers)
+    colour_bar(figure, axes, style, picture, quantity, MaxNLocator(integer=True, nbins=6) if whole else None)
     name_ticks(axes, columns)
-    axes.set_yticks(range(len(rows)), rows, fontsize="small" if len(rows) <= MANY else 5.5)
+    axes.set_yticks(range(len(rows)), [short(row) for row in rows], fontsize="small" if len(rows) <= MANY else 5.5)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     if cells.size <= READABLE:

@@ -13,6 +13,8 @@ from al_workflows.history import Span as Span
 
 #: states of FireWorks that are no end as planned
 _FAILED = ("FIZZLED", "DEFUSED")
+#: those of what waits for a worker, or runs
+_GOING_ON = ("READY", "RESERVED", "RUNNING")
 #: rows that are named one by one; of more, the first of each cycle is
 NAMED = 45
 #: inches: of a row, and the most of all
@@ -22,9 +24,9 @@ _ROW, _TALLEST = 0.16, 14.0
 def timeline(spans: Sequence[Span], style: Style = LIGHT, now: float | None = None) -> Figure | None:
     """The Fireworks of a run below each other in the order in which they began: waiting faint, running by step.
 
-    Times are since the first of ``spans`` could run, in the unit in which one would say the whole. What has not ended
-    goes on to ``now`` (s since 1970; None: the last time of all). Crosses ended in an error, or were called off. None
-    where none has waited or run.
+    Times are since the first of ``spans`` could run, in the unit in which one would say the whole. What goes on does so
+    until ``now`` (s since 1970; None: the last time of all). Crosses ended in an error, or were called off. None where
+    none has waited or run.
     """
     known = [one for one in spans if one.waited_from is not None or one.started is not None]
     if not known:
@@ -32,7 +34,10 @@ def timeline(spans: Sequence[Span], style: Style = LIGHT, now: float | None = No
     known.sort(key=lambda one: (_begin(one, one.started), one.fw_id))
     zero = min(_begin(one, one.waited_from) for one in known)
     seen = [time for one in known for time in (one.waited_from, one.started, one.ended) if time is not None]
-    until = max([*seen, *([] if now is None else [now])])
+    goes_on = now is not None and any(one.ended is None and one.state in _GOING_ON for one in known)
+    until = max([*seen, *([now] if goes_on and now is not None else [])])
+    if until <= zero:
+        return None
     length, unit = time_unit(until - zero)
     figure, axes = new_axes(style, f"time since submission ({unit})", "")
     figure.set_figheight(min(max(3.5, 1.2 + _ROW * len(known)), _TALLEST))
@@ -78,6 +83,8 @@ class _Bars:
             0.45 if faint is not None else 0.8,
             [(begin - self._zero) / self._length for *_, begin, _ in pieces],
             color=colour,
+            edgecolor=colour,
+            linewidth=0.0 if faint is not None else 0.6,  # else what took an instant is not seen
             alpha=faint,
             label=name,
         )

@@ -174,7 +174,7 @@ TIMELINE: Entry[RunHistory] = Entry(
     "When each Firework ran",
     "Waiting is faint, running has its step's colour. A Firework waits from when it might have run.",
     "none of the run's Fireworks could run yet",
-    lambda history, style: timeline(history.spans, style),
+    lambda history, style: timeline(history.spans, style, history.read_at),
 )
 
 #: the names of all figures that a report may hold

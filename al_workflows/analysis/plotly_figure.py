@@ -100,7 +100,7 @@ def _panel(panel: Panel, number: int, layout: Json, ink: str, named: set[str]) -
         trace = {**_trace(one, panel), **listing, "xaxis": x, "yaxis": y}
         if isinstance(one, Series):
             if every(one) > 1:
-                remark = f"every {every(one)}th of {len(one.x)} points"
+                remark = f"one in {every(one)} of {len(one.x)} points"
                 layout["annotations"].append(_remark(remark, x, y, (1.0, 0.0), ("right", "bottom")))
             for key, free, other in (("x", one.x_free, y), ("y", one.y_free, x)):
                 if free:

@@ -114,7 +114,7 @@ def _place(axes: Axes) -> tuple[float, float, float, float]:
         return 0.0, 0.0, 1.0, 1.0
     rows, columns = cell.get_gridspec().get_geometry()
     across, down = cell.colspan, cell.rowspan
-    gap_x, gap_y = 0.16 / columns, 0.2 / rows
+    gap_x, gap_y = 0.16 / columns, 0.3 / rows
     return (
         across.start / columns + (gap_x if across.start else 0.0),
         1 - down.stop / rows + (gap_y if down.stop < rows else 0.0),

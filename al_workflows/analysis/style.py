@@ -54,7 +54,7 @@ def new_axes(style: Style, x: str, y: str) -> tuple[Figure, Axes]:
 
 def new_panels(style: Style, titles: Sequence[tuple[str, str]]) -> tuple[Figure, Sequence[Axes]]:
     """An empty figure of panels below each other; ``titles`` name the quantities of x and y with their units."""
-    height = SIZE[1] if len(titles) == 1 else 2.6 * len(titles)
+    height = SIZE[1] if len(titles) == 1 else 2.2 * len(titles)
     figure = Figure(figsize=(SIZE[0], height), layout="constrained", facecolor=style.paper)
     FigureCanvasAgg(figure)
     panels = figure.subplots(len(titles), 1, squeeze=False).ravel()
@@ -93,17 +93,23 @@ def step_colours(style: Style) -> dict[str, str]:
     return dict(zip(STEPS, (style.yellow, style.green, style.pink, style.blue), strict=True))
 
 
+def short(name: str, most: int = 24) -> str:
+    """A name as it stands at an axis: of a longer one than ``most`` letters the begin and the end."""
+    return name if len(name) <= most else f"{name[: most - 9]}…{name[-8:]}"
+
+
 def name_ticks(axes: Axes, names: Sequence[str]) -> None:
     """Names along the x axis, turned where they are too many or too long to stand beside each other."""
-    axes.set_xticks(range(len(names)), names, fontsize="small")
+    axes.set_xticks(range(len(names)), [short(name) for name in names], fontsize="small")
     if len(names) > 8 or max((len(name) for name in names), default=0) * len(names) > 48:
         for label in axes.get_xticklabels():
             label.set(rotation=45, ha="right", rotation_mode="anchor")
 
 
-def whole_numbers(axes: Axes) -> None:
-    """Ticks of the x axis at whole numbers only."""
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+def whole_numbers(axes: Axes, along: str = "x") -> None:
+    """Ticks of the axes ``along`` ("x", "y", "xy") at whole numbers only."""
+    for name in along:
+        (axes.xaxis if name == "x" else axes.yaxis).set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
 
 
 def ramp(style: Style) -> Colormap:

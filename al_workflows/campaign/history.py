@@ -31,6 +31,11 @@ class CampaignHistory:
 
     @property
     def done(self) -> list[Entry]:
-        """The members that have ended or stopped, in that order; those of whose end no time is known, by their plan."""
-        found = [one for one in self.results.entries if one.outcome.state.ended or one.outcome.state.parked]
-        return sorted(found, key=lambda one: self.ended.get(one.outcome.key, float("inf")))
+        """The members that have a verdict, in the order in which they got it; in the plan's where a time is missing."""
+        found = [one for one in self.results.entries if one.outcome.state.ended]
+        return sorted(found, key=lambda one: self.ended[one.outcome.key]) if self.timed else found
+
+    @property
+    def timed(self) -> bool:
+        """Whether it is known of each member with a verdict when it got that."""
+        return all(one.outcome.key in self.ended for one in self.results.entries if one.outcome.state.ended)

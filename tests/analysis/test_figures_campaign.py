@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from al_workflows.analysis.figure_table import figure_csv
 from al_workflows.analysis.figures_campaign import WINDOW, calls_by_kind, learning_curve, progress
-from al_workflows.analysis.figures_campaign_map import calls_map, energy_map
+from al_workflows.analysis.figures_campaign_map import calls_map, energy_map, surfaces
 from al_workflows.analysis.gallery import Entry
 from al_workflows.analysis.gallery_campaign import CAMPAIGN_GALLERY
 from al_workflows.analysis.plotly_figure import plotly_figure
@@ -117,7 +117,7 @@ def test_the_learning_curve_is_in_the_order_in_which_members_ended(history: Camp
     converged = [one.outcome.calls for one in history.done if one.outcome.state is MemberState.CONVERGED]
     assert median.get_ydata()[10] == np.median(converged[6:15])
     direct = np.mean([one.calls for one in history.direct.values()])
-    assert list(lines[f"BFGS: {direct:.1f} (mean of 5)"].get_ydata()) == [direct, direct]
+    assert list(lines[f"BFGS's mean {direct:.1f}"].get_ydata()) == [direct, direct]
     rows = list(csv.DictReader(figure_csv(axes.figure).splitlines()))
     assert {row["point"] for row in rows if row["series"] == "no answer"} == {
         "Pt-O-fcc (STALLED)",
@@ -131,6 +131,10 @@ def test_without_times_the_plan_is_the_order(history: CampaignHistory) -> None:
     lines = {str(line.get_label()): line for line in axes.lines}
     assert list(lines["molecule"].get_xdata()) == [1]
     assert progress(replace(history, ended={})) is None
+    some = {key: history.ended[key] for key in ("Cu", "Pt")}
+    assert replace(history, ended=some).done[0].outcome.key == "X2"
+    ended = panel(progress(replace(history, ended=some))).lines[0]
+    assert list(ended.get_ydata()) == [0, 1, 2]
     assert progress(replace(history, submitted=None, began={})) is None
 
 
@@ -171,6 +175,14 @@ def test_the_map_shows_the_best_site_and_nothing_where_there_is_no_energy(histor
     assert {"surface", "adsorbate", "lowest adsorption energy (eV)"} <= rows[0].keys()
     calls = np.asarray(panel(calls_map(history)).images[0].get_array())
     assert calls[2].tolist() == [8.0, 10.0, 18.0]
+
+
+def test_surfaces_are_told_apart_by_what_differs() -> None:
+    tags = {"bulk": "Cu", "miller": "100", "adsorbate": "O", "termination": "0", "coverage": "0.25"}
+    more = [tags, tags | {"coverage": "0.5"}, tags | {"bulk": "CuO"}, tags | {"bulk": "CuO", "termination": "1"}]
+    found = [member(str(number), Role.ADSORPTION, -1.0, 1, one) for number, one in enumerate(more)]
+    names = surfaces(campaign_results("c", found).entries)
+    assert names == ["Cu(100) 0.25 ML", "Cu(100) 0.5 ML", "CuO(100) t0", "CuO(100) t1"]
 
 
 def test_a_map_of_a_hundred_surfaces_is_drawn() -> None:

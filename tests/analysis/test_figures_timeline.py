@@ -25,7 +25,7 @@ def span(number: int, step: str, waited: float | None, began: float | None, end:
 
 
 SPANS = (
-    span(5, "check", 900, None, None, state="WAITING"),
+    span(5, "check", 900, None, None, state="READY"),
     span(4, "dft", 600, 630, None, state="RUNNING"),
     span(3, "dft", 600, 620, 700, state="FIZZLED"),
     span(1, "train", 0, 60, 300),
@@ -104,6 +104,13 @@ def test_a_long_run_names_its_cycles_and_not_each_firework() -> None:
     assert names[0] == "cycle 0"
     assert axes.figure.get_figheight() <= 14
     assert sum(len(found) for name, found in bars(axes).items() if name != "waiting") == 500
+
+
+def test_only_what_goes_on_lasts_until_now() -> None:
+    assert axes_of(SPANS[2:5], now=T0 + 1e6).get_xlim()[1] < 12.1  # min: all of it has ended
+    cancelled = span(7, "train", 0, None, None, state="DEFUSED")
+    assert axes_of((cancelled, SPANS[3]), now=T0 + 1e6).get_xlabel() == "time since submission (min)"
+    assert bars(axes_of((span(1, "query", 0, None, None, state="READY"),), now=T0 + 30))["waiting"] == [(0.0, 30.0)]
 
 
 def test_nothing_has_run_yet() -> None:

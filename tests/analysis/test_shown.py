@@ -190,7 +190,7 @@ def test_too_many_points_are_thinned_on_the_page_alone_and_said_to_be() -> None:
     cycle_colours(figure, axes, LIGHT, [1, 2]).scatter(axes, range(count), range(count), [1] * count)
     page = plotly_figure(figure)
     assert len(page["data"][0]["x"]) == math.ceil(count / 3) == len(page["data"][0]["marker"]["color"])
-    assert page["layout"]["annotations"][0]["text"] == f"every 3th of {count} points"
+    assert page["layout"]["annotations"][0]["text"] == f"one in 3 of {count} points"
     assert figure_csv(figure).count("\n") == count + 1
 
 

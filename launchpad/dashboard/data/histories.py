@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
@@ -43,7 +44,7 @@ class Histories:
             store = Store(launchpad.db)
             found = launchpad.db[POOLS].find({"run": run}, {"cycle": 1, "file": 1})
             pools = _Pools(store, run, {one["cycle"]: one["file"] for one in found}, self._pools)
-            return replace(store.history(run, pools), spans=read_spans(launchpad, run))
+            return replace(store.history(run, pools), spans=read_spans(launchpad, run), read_at=time.time())
 
         return self._histories.get((run, version), make)
 

@@ -21,6 +21,9 @@ from launchpad.dashboard.data.run_fireworks import Box, Row, read_boxes, rows_of
 from launchpad.fizzled import last_trace, machine_cause
 from launchpad.status import RunState, RunStatus, run_status
 
+#: states of a Firework that may still give an answer without anybody's doing
+_OPEN = ("READY", "RESERVED", "RUNNING", "WAITING", "PAUSED")
+
 
 @dataclass(frozen=True)
 class Ask:
@@ -67,7 +70,7 @@ class RunView:
         if self.status.state.ended:
             return self.status.reason
         if self.troubles:
-            return self.troubles[0].cause
+            return f"{self.troubles[0].box.name} of cycle {self.troubles[0].box.cycle} ended in an error"
         if self.status.state is RunState.WAITING and self.waiting:
             names = ", ".join(dict.fromkeys(box.step for box in self.waiting))
             return f"cycle {self.waiting[0].cycle} waits for a worker that takes {names}"
@@ -107,7 +110,7 @@ def _stop(pool: Mapping[str, Any]) -> str:
 
 
 def _asks(launchpad: LaunchPad, run: str, boxes: Sequence[Box]) -> list[Ask]:
-    open_boxes = {box.fw_id: box for box in boxes if box.step == DFT and box.state not in ("COMPLETED", "ARCHIVED")}
+    open_boxes = {box.fw_id: box for box in boxes if box.step == DFT and box.state in _OPEN}
     where = {f"spec.{RUN}": run, "fw_id": {"$in": [*open_boxes]}}
     shown = {"fw_id": 1, f"spec.{CYCLE}": 1, f"spec.{STEP}": 1}
     shown |= {f"spec._tasks.request.{key}": 1 for key in ("strategy", "reason", "uncertainty")}

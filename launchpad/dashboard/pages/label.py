@@ -21,7 +21,7 @@ def _view(run: str, cycle: int, index: int) -> LabelView:
     return read_label(reading(), history_of(run), directory, cycle, index)
 
 
-@pages.get("/run/<run>/label/<int:cycle>/<int:index>")
+@pages.get("/run/<run>/label/<int(max=99999):cycle>/<int(max=99999):index>")
 def one_label(run: str, cycle: int, index: int) -> str:
     """The page of a single point, answered or not."""
     topic, version = version_of(run)
@@ -30,14 +30,14 @@ def one_label(run: str, cycle: int, index: int) -> str:
     return page("label.html", "Runs", topic, version=version, run=run, view=view, row=row, tail=view.tail())
 
 
-@pages.get("/run/<run>/label/<int:cycle>/<int:index>/structure.json")
+@pages.get("/run/<run>/label/<int(max=99999):cycle>/<int(max=99999):index>/structure.json")
 def structure(run: str, cycle: int, index: int) -> AnyResponse:
     """What the browser draws."""
     view = _view(run, cycle, index)
     return jsonify(drawing(view.request.atoms, *view.forces))
 
 
-@pages.get("/run/<run>/label/<int:cycle>/<int:index>.extxyz")
+@pages.get("/run/<run>/label/<int(max=99999):cycle>/<int(max=99999):index>.extxyz")
 def download(run: str, cycle: int, index: int) -> AnyResponse:
     """The structure, with DFT's energy and forces if they are there."""
     view = _view(run, cycle, index)
