@@ -44,7 +44,8 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,  # a plain traceback shows no values, so no passwords
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="[bold]alflow COMMAND --help[/bold] explains a command, with examples.",
+    epilog="[bold]alflow COMMAND --help[/bold] explains a command, with examples. Exit code 0: done; 1: it ended, but "
+    "not as hoped; 2: wrong input, or something is missing; 130: Ctrl-C. More in docs/terminal.md.",
 )
 app.command(epilog=_examples("alflow demo", "alflow demo --output /tmp/demo"))(demo.demo)
 app.command(

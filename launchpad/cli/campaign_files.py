@@ -11,10 +11,9 @@ from launchpad.cli.campaign_options import NameArgument, WhereOption, selected
 from launchpad.cli.options import JsonOption, LaunchpadOption
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from al_workflows.campaign.compared import Direct
     from al_workflows.campaign.results import CampaignResults
+    from launchpad.cli.tables import Column
 
 
 def results(
@@ -158,10 +157,9 @@ def report(
 
 
 def _print(found: CampaignResults) -> None:
-    from launchpad.cli.tables import table_console
+    from launchpad.cli.tables import print_table
 
-    console, width = table_console()
-    console.print(_table(found, width))
+    console = print_table(_columns(found))
     for spread in found.spreads:
         said = f"{spread.of}: {spread.quantity} {spread.mean:.4f} ± {spread.deviation:.4f} eV"
         console.print(f"{said} over {spread.seeds} seeds (range {spread.range:.4f})", soft_wrap=True)
@@ -177,8 +175,8 @@ def _print(found: CampaignResults) -> None:
     console.print(f"{len(found.entries)} members: {states or 'none'}; {calls}", soft_wrap=True)
 
 
-def _table(found: CampaignResults, width: int) -> Table:
-    from launchpad.cli.tables import Column, fitted, number
+def _columns(found: CampaignResults) -> list[Column]:
+    from launchpad.cli.tables import Column, number
 
     outcomes = [entry.outcome for entry in found.entries]
     keys = [one.key for one in outcomes]
@@ -200,4 +198,4 @@ def _table(found: CampaignResults, width: int) -> Table:
     ]
     if any(remarks):
         columns.append(Column("remark", remarks, right=False, prose=True))
-    return fitted(columns, width)
+    return columns

@@ -145,11 +145,11 @@ def _members(found: Sequence[Mapping[str, Any]], width: int) -> RenderableType:
     keys = [str(one["key"]) for one in found]
     columns = [
         Column("member", keys, right=False, ids=keys),
-        Column("state", [one["state"] for one in found], right=False, spare=2),
-        Column("DFT calls", [str(one["calls"]) for one in found]),
-        Column("fmax (eV/Å)", [number(one["fmax"]) for one in found]),
-        Column("target", ["-" if one["target"] is None else f"{one['target']:g}" for one in found], spare=1),
-        Column("energy (eV)", [number(one["energy"]) for one in found], spare=3),
-        Column("run", [str(one["run"]) for one in found], right=False, spare=4),
+        Column("state", [one["state"] for one in found], right=False, spare=4),
+        Column("DFT calls", [str(one["calls"]) for one in found], spare=1),
+        Column("fmax (eV/Å)", [number(one["fmax"]) for one in found], spare=2),
+        Column("target", ["-" if one["target"] is None else f"{one['target']:g}" for one in found], spare=3),
+        Column("energy (eV)", [number(one["energy"]) for one in found], spare=5),
+        Column("run", [str(one["run"]) for one in found], right=False, spare=6),
     ]
     return fitted(columns, width)

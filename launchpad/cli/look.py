@@ -12,11 +12,10 @@ from launchpad.cli.watch import EVERY, EveryOption, WatchOption
 
 if TYPE_CHECKING:
     from fireworks import LaunchPad
-    from rich.table import Table
 
     from al_workflows.records import Label
+    from launchpad.cli.tables import Column
     from launchpad.cli.watch import Look
-    from launchpad.status import RunStatus
 
 
 def status(
@@ -35,8 +34,8 @@ def status(
     Exit code 0, also where a run has failed and after Ctrl-C out of --watch; 2: no such run, or no database.
     """
     from launchpad.cli.output import print_document
-    from launchpad.cli.run_looks import NO_RUNS, status_table
-    from launchpad.cli.tables import table_console
+    from launchpad.cli.run_looks import NO_RUNS, status_columns
+    from launchpad.cli.tables import print_table
     from launchpad.cli.watch import refuse_both
     from launchpad.cli.watch import watch as look_again
     from launchpad.settings import connect, resolve
@@ -47,7 +46,6 @@ def status(
         look_again(_look(run), launchpad_file, every)
         return
     launchpad = connect(resolve(launchpad_file), read_only=True)
-    console, width = table_console()
     if run is None:
         found = read_all(launchpad)
         if as_json:
@@ -55,9 +53,9 @@ def status(
 
             print_document({"runs": [status_record(one) for one in found]})
         elif found:
-            console.print(status_table(found, width, [one.run for one in found]))
+            print_table(status_columns(found, [one.run for one in found]))
         else:
-            console.print(NO_RUNS)
+            print(NO_RUNS)
         return
     view = read_view(launchpad, run)
     if as_json:
@@ -65,7 +63,7 @@ def status(
 
         print_document(view_record(view))
         return
-    console.print(status_table([view.status], width, [view.status.run]))
+    console = print_table(status_columns([view.status], [view.status.run]))
     if view.status.reason:
         console.print(view.status.reason, soft_wrap=True)
     if view.stopped:
@@ -89,7 +87,7 @@ def show(
     """Show a run's ledger: each single point, who asked for it and why, what failed and why."""
     from al_workflows.records import VerdictKind
     from fw_specs.store import Store
-    from launchpad.cli.tables import table_console
+    from launchpad.cli.tables import print_table
     from launchpad.settings import connect, resolve
     from launchpad.status import read_status
 
@@ -105,8 +103,7 @@ def show(
 
         print_document(ledger_record(one, labels, cycles, selections.items()))
         return
-    console, width = table_console()
-    console.print(_ledger(one, labels, width))
+    console = print_table(_ledger(labels), title=one.run)
     for cycle in cycles:
         if cycle.verdict.kind is VerdictKind.CONTINUE and cycle.verdict.criterion != "none":
             console.print(f"cycle {cycle.index}: {cycle.verdict.reason}", soft_wrap=True)
@@ -119,13 +116,13 @@ def show(
     console.print(f"{one.state.value}: {one.reason}" if one.reason else one.state.value, soft_wrap=True)
 
 
-def _ledger(one: RunStatus, labels: tuple[Label, ...], width: int) -> Table:
+def _ledger(labels: tuple[Label, ...]) -> list[Column]:
     from al_workflows.structures import max_force
-    from launchpad.cli.tables import Column, fitted, number
+    from launchpad.cli.tables import Column, number
 
     styles = ["" if label.ok else "red" for label in labels]
     forces = [None if label.forces is None else max_force(label.atoms, label.forces) for label in labels]
-    columns = [
+    return [
         Column("single point", [label.key.partition("/")[2] for label in labels], right=False),
         Column("status", [label.status.value for label in labels], right=False, styles=styles),
         Column("asked by", [label.request.strategy for label in labels], spare=1, right=False),
@@ -136,7 +133,6 @@ def _ledger(one: RunStatus, labels: tuple[Label, ...], width: int) -> Table:
         Column("fmax (eV/Å)", [number(fmax) for fmax in forces]),
         Column("time (s)", [f"{label.seconds:.1f}" for label in labels], spare=2),
     ]
-    return fitted(columns, width, title=one.run)
 
 
 def _why(label: Label) -> str:

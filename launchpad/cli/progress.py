@@ -60,6 +60,10 @@ class Progress:
         from rich.console import Console
         from rich.live import Live
 
+        self._activity, self._done = activity, 0
+        self._of: int | None = None
+        self._begun = time.monotonic()
+        self._pace = Pace(self._begun)
         self._stdout = sys.stdout  # optimizers of others are kept from writing to it, and we must not be
         self._console = Console(highlight=False, markup=False, file=sys.stdout)
         self._apart = quiet or not self._console.is_terminal
@@ -74,10 +78,6 @@ class Progress:
                 redirect_stdout=not self._apart,
                 redirect_stderr=sys.stderr.isatty(),
             )
-        self._activity, self._done = activity, 0
-        self._of: int | None = None
-        self._begun = time.monotonic()
-        self._pace = Pace(self._begun)
 
     def __enter__(self) -> Self:
         if self._live is not None:
@@ -127,5 +127,5 @@ class Progress:
         text = Text(no_wrap=True, overflow="ellipsis")
         if self._of:
             full = BAR * min(self._done, self._of) // self._of
-            text.append("━" * full, style="green").append("━" * (BAR - full), style="dim").append("  ")
+            text.append("━" * full, style="green").append("─" * (BAR - full), style="dim").append("  ")
         return text.append("  ".join(parts))

@@ -14,7 +14,6 @@ from launchpad.cli.watch import duration
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType
-    from rich.table import Table
     from rich.text import Text
 
     from al_workflows.records import Cycle
@@ -27,21 +26,20 @@ _EIGHTHS = " ▏▎▍▌▋▊▉█"
 _HEIGHTS = "▁▂▃▄▅▆▇█"
 
 
-def status_table(found: Sequence[RunStatus], width: int, everyone: Sequence[str]) -> Table:
+def status_columns(found: Sequence[RunStatus], everyone: Sequence[str]) -> list[Column]:
     """A line for each run; ``everyone`` are the ids that theirs must be told from."""
     counts = [", ".join(f"{many} {state}" for state, many in sorted(one.fireworks.items())) for one in found]
     styles = [STYLES.get(one.state.value, "") for one in found]
-    columns = [
+    return [
         Column("run", [one.run for one in found], right=False, ids=everyone),
         Column("state", [one.state.value for one in found], right=False, styles=styles),
-        Column("cycles", [str(one.cycles) for one in found], spare=3),
-        Column("DFT calls", [str(one.dft_calls) for one in found]),
-        Column("fmax (eV/Å)", [number(one.fmax) for one in found]),
-        Column("target", ["-" if one.target is None else f"{one.target:g}" for one in found], spare=1),
-        Column("energy (eV)", [number(one.energy) for one in found], spare=2),
-        Column("Fireworks", counts, spare=4, right=False, prose=True),
+        Column("cycles", [str(one.cycles) for one in found], spare=5),
+        Column("DFT calls", [str(one.dft_calls) for one in found], spare=2),
+        Column("fmax (eV/Å)", [number(one.fmax) for one in found], spare=1),
+        Column("target", ["-" if one.target is None else f"{one.target:g}" for one in found], spare=3),
+        Column("energy (eV)", [number(one.energy) for one in found], spare=4),
+        Column("Fireworks", counts, spare=6, right=False, prose=True),
     ]
-    return fitted(columns, width)
 
 
 def status_line(one: RunStatus) -> str:
@@ -68,7 +66,7 @@ class RunsLook:
         return {one.run: status_line(one) for one in self.found} or {"": NO_RUNS}
 
     def draw(self, width: int, height: int) -> Iterator[RenderableType]:
-        """As many runs as fit: those that go on before those that are over, of these the newest; and how many more."""
+        """As many as fit: those that go on before those that are over, of these the newest; above, how many more."""
         from rich.text import Text
 
         if not self.found:
@@ -78,11 +76,11 @@ class RunsLook:
         order = sorted(range(len(self.found)), key=lambda k: (self.found[k].state.over, -k))
         fit = set(order if len(order) <= height - 1 else order[: max(1, height - 2)])
         shown = [one for k, one in enumerate(self.found) if k in fit]
-        yield status_table(shown, width, [one.run for one in self.found])
         more = Counter(one.state.value for k, one in enumerate(self.found) if k not in fit)
         if more:
             said = ", ".join(f"{many} {state}" for state, many in sorted(more.items()))
-            yield Text(f"and {more.total()} more: {said}", no_wrap=True, overflow="ellipsis")
+            yield Text(f"beside {more.total()} more: {said}", no_wrap=True, overflow="ellipsis")
+        yield fitted(status_columns(shown, [one.run for one in self.found]), width)
 
 
 NO_RUNS = "no runs yet: `alflow example relax`, then `alflow submit relax.yaml`"

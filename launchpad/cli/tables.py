@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 #: characters between two columns, and in which prose can still be read
 GAP, PROSE = 2, 24
-#: characters that tables have where nobody looks at the width, as in a pipe
+#: characters that a table has at least where there is no terminal, as in a pipe
 UNBOUNDED = 120
 #: of an id that is cut, at least so many characters stay
 STEM = 24
@@ -120,11 +120,13 @@ def number(value: float | None) -> str:
     return "-" if value is None else f"{value:.4f}"
 
 
-def table_console() -> tuple[Console, int]:
-    """The console of standard output, and the characters that a table may take on it."""
+def print_table(columns: Sequence[Column], title: str | None = None) -> Console:
+    """Print a table to standard output and give its console; where that is no terminal, nothing is left out or cut."""
     from rich.console import Console
 
     console = Console(highlight=False, markup=False)
     if not console.is_terminal:
-        console.width = max(console.width, UNBOUNDED)
-    return console, console.width
+        whole = [column.needed if column.prose else _longest(column) for column in columns]
+        console.width = max(console.width, UNBOUNDED, sum(whole) + GAP * len(whole))
+    console.print(fitted(columns, console.width, title))
+    return console

@@ -43,7 +43,7 @@ class Shell:
     ) -> None:
         """What the campaign's file describes from now on."""
         plan = PlannedCampaign(NAME, members, limits, skipped)
-        self._patch.setattr(planned_campaign, "planned", lambda _: plan)
+        self._patch.setattr(planned_campaign, "planned", lambda *_: plan)
 
     def __call__(self, *words: str, code: int = 0) -> str:
         done: Result = CliRunner().invoke(app, ["campaign", *words, "--launchpad", str(self._file)])
