@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
 from ase import Atoms
+from numpy.random import Generator
 
 from al_workflows.loop_spec import OnlineSpec
 from al_workflows.potential import Potential
@@ -21,6 +21,7 @@ from al_workflows.simulations.dynamics import state_of
 from al_workflows.simulations.thermostats import set_in_motion
 from al_workflows.spec import MdSpec, RunSpec
 from al_workflows.step_checkpoint import Snapshot, random_state
+from al_workflows.uncertainty_errors import largest_difference
 
 #: in :attr:`al_workflows.records.Pool.measures`: how many frames an online simulation has gone back
 FRAMES_BACK = "frames_back"
@@ -61,7 +62,7 @@ def place_to_go_on(
     labels: Sequence[Label],
     history: Sequence[Cycle],
     potential: Potential,
-    rng: np.random.Generator,
+    rng: Generator,
 ) -> Place | None:
     """Where the simulation goes on that made the pool ``before`` in the last cycle; None: a new one is to begin.
 
@@ -126,7 +127,7 @@ def _there(pool: Pool, place: int, way: _Way) -> Place:
     return Place(atoms)
 
 
-def _without_answer(spec: RunSpec, pool: Pool, rng: np.random.Generator) -> Place:
+def _without_answer(spec: RunSpec, pool: Pool, rng: Generator) -> Place:
     """Where the pool began; dynamics go on from there with new velocities."""
     way = _way(pool)
     reason = "no frame of the last cycle was answered by DFT: gone back to where that began"
@@ -158,4 +159,4 @@ def _largest(one: FloatArray | None, other: FloatArray | None) -> float:
     """The largest difference of the force on an atom, eV/Å; zero where there is nothing to compare."""
     if one is None or other is None:
         return 0.0
-    return float(np.linalg.norm(one - other, axis=1).max())
+    return largest_difference(one, other)

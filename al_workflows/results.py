@@ -20,6 +20,7 @@ from al_workflows.path_result import band_images, barrier_summary
 from al_workflows.records import Cycle, Label, Pool, Record, Verdict, atoms_to_dict
 from al_workflows.spec import RunSpec
 from al_workflows.structures import max_force
+from al_workflows.uncertainty_errors import uncertainty_calibration
 
 STEPS = ("train", "simulate", "query", "dft")
 #: keys of a run file that decide no number: the structures themselves do, not their files' names
@@ -119,6 +120,7 @@ class RunResult(Record):
             "fmax_eV_per_A": fmax,
             **(barrier_summary(self.verdict) if self.kind == "neb" else {}),
             **from_evidence(self.verdict.evidence),
+            "uncertainty_calibration": uncertainty_calibration(self.labels),
             "seconds": self.seconds,
             "seed": self.seed,
             "failures": [
