@@ -25,6 +25,7 @@ LABELS = [label(slab(1.2, seed=0)), label(slab(1.0, seed=1), cycle=1), label(sla
 MINIBATCH = {"kind": "minibatch", "epochs": 6, "batch_images": 1, "device": "cpu"}
 PAPER = {"kind": "paper", "epochs": 14}
 NETWORKS = {"hidden": [5], "members": 2}
+OFFLINE = {"kind": "offline"}
 
 
 def trained(training: Mapping[str, Any], checkpoint: Checkpoint) -> bytes:
@@ -32,10 +33,10 @@ def trained(training: Mapping[str, Any], checkpoint: Checkpoint) -> bytes:
     return dump(steps.train(run_spec(potential={**NETWORKS, "training": training}), 1, LABELS, None, checkpoint))
 
 
-def simulated(simulation: Mapping[str, Any], checkpoint: Checkpoint) -> bytes:
+def simulated(simulation: Mapping[str, Any], checkpoint: Checkpoint, loop: Mapping[str, Any] = OFFLINE) -> bytes:
     """The pool of a cycle of such dynamics."""
     dynamics = {"kind": "md", "steps": 20, "equilibration": 12, "stride": 5, "max_uncertainty": None, **simulation}
-    spec = run_spec(simulation=dynamics)
+    spec = run_spec(simulation=dynamics, loop=loop)
     potential = steps.train(spec, 1, LABELS)
     return steps.simulate(spec, 1, slab(1.0), potential, LABELS, [], None, checkpoint).to_bytes()
 
@@ -48,6 +49,7 @@ STEPS: dict[str, Callable[[Checkpoint], bytes]] = {
     "berendsen": lambda checkpoint: simulated({"thermostat": {"kind": "berendsen"}}, checkpoint),
     "nose_hoover": lambda checkpoint: simulated({"thermostat": {"kind": "nose_hoover"}}, checkpoint),
     "nve": lambda checkpoint: simulated({"thermostat": {"kind": "nve"}}, checkpoint),
+    "online": lambda checkpoint: simulated({}, checkpoint, {"kind": "online", "threshold": 100.0}),
 }
 
 
