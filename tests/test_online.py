@@ -249,6 +249,7 @@ def test_it_is_recorded(tmp_path: Path) -> None:
     for number, one in back.items():
         assert one.measures[FRAMES_BACK] >= 0
         assert one.began in result.cycles[number].verdict.reason
+        assert result.cycles[number].verdict.criterion != "none"  # so that `alflow show` shows it
 
 
 # --- dynamics, continued ----------------------------------------------------------------------------------------
