@@ -195,6 +195,15 @@ def test_where_dft_always_fails_it_ends_with_a_reason(tmp_path: Path) -> None:
     assert len(result.cycles) <= 14
 
 
+def test_it_learns_from_other_runs_as_well(relaxed: tuple[RunResult, Path], tmp_path: Path) -> None:
+    """DFT is not asked for the start then; the first place to go on from is one without any label of its own."""
+    spec = run_spec(seed=5, sharing={}, **ONLINE)
+    result = offline.run(spec, slab(2.3, seed=3), tmp_path, by_emt, borrowed=relaxed[0].labels)
+    assert result.verdict.kind is VerdictKind.CONVERGED
+    assert result.cycles[0].dft_calls == 0
+    assert result.dft_calls < relaxed[0].dft_calls
+
+
 def test_the_papers_ensemble_runs(tmp_path: Path) -> None:
     potential = {"kind": "behler_parrinello", "members": 3, "hidden": [10], "bagging": True}
     spec = run_spec(potential=potential, termination={"max_dft_calls": 5}, **ONLINE)
