@@ -293,6 +293,9 @@ def test_stopping_and_going_on_changes_no_bit_of_a_trajectory(kind: str) -> None
     assert (part.positions == whole.positions).all()
     assert (part.energies == whole.energies).all()
     assert part.measures == whole.measures
+    from_the_first_step = run(OnlineSpec(threshold=FAR), state_of(run(limit), 0))
+    assert (from_the_first_step.positions == whole.positions).all()
+    assert from_the_first_step.measures == whole.measures
 
 
 # --- queries ----------------------------------------------------------------------------------------------------

@@ -183,7 +183,7 @@ class _Walk:
         looked = int(dynamics.nsteps)  # the step that it goes on from was looked at before it was kept
         for _ in dynamics.irun(steps - looked):
             step = int(dynamics.nsteps)
-            if 0 < step == looked:
+            if found is not None and step == looked:
                 continue
             problem = self._hot(EQUILIBRATING if stage is Stage.EQUILIBRATION else 1.0) or self._look(step, dynamics)
             if problem is not None:
