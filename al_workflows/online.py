@@ -86,8 +86,10 @@ def place_to_go_on(
         if error > spec.loop.rollback * expected:
             reached = _last_sure(way, place, before.template, potential, spec.loop, spec.loop.rollback)
             told = f"DFT's force at {label.key.partition('/')[2]} was {error:.2f} eV/Å off where {expected:.2f} was"
-            went = f"back by {place - reached}, to the last frame of which the new model is sure"
-            reason = f"{told} expected: gone {went if reached < place else 'on from there, as the new model confirms the way'}"
+            went = "on from there, as the new model confirms the way"
+            if reached < place:
+                went = f"back by {place - reached}, to the last frame of which the new model is sure"
+            reason = f"{told} expected: gone {went}"
     return replace(_there(before, reached, way), reason=reason, back=place - reached)
 
 
