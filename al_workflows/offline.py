@@ -35,7 +35,7 @@ def run(
     final: Atoms | None = None,
     borrowed: Sequence[Label] = (),
 ) -> RunResult:
-    """Run offline active learning until a verdict, one cycle after the other.
+    """Run active learning, offline or online, until a verdict, one cycle after the other.
 
     Parameters
     ----------
@@ -63,13 +63,13 @@ def run(
     labels: tuple[Label, ...] = ()
     history: tuple[Cycle, ...] = ()
     potential: Potential | None = None
+    pool: Pool | None = None
     band: Pool | None = None
     keep = RunDirectory(directory)
     keep.put_run(name, spec, start, final)
     while True:
         cycle = len(history)
         seconds: dict[str, float] = {}
-        pool: Pool | None = None
         if cycle == 0:
             selection = steps.begin(spec, name, start, final, borrowed)
         else:
@@ -79,7 +79,7 @@ def run(
                 kept.remove()
             with timed(seconds, "simulate", clock):
                 kept = Checkpoint(directory / f"{cycle:04d}" / "simulate" / CHECKPOINT_FILE)
-                pool = steps.simulate(spec, cycle, start, potential, labels, history, final, kept, borrowed)
+                pool = steps.simulate(spec, cycle, start, potential, labels, history, final, kept, borrowed, pool)
             keep.put_pool(cycle, pool)
             kept.remove()
             band = band if final is None or asks_for_curvature(pool) else pool

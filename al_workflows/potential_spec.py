@@ -84,6 +84,11 @@ class NetworkPotentialSpec(Strict):
     members: int = Field(3, ge=1, le=50, description="networks of the ensemble; 1 gives no uncertainty")
     prior: PriorSpec = MorsePriorSpec()
     training: TrainingSpec = FitSpec()
+    bagging: bool = Field(
+        False,
+        description="each network learns from labels drawn with replacement, as in the paper; false: from all of them, "
+        "at weights of its own",
+    )
 
 
 class GaussianProcessSpec(Strict):

@@ -9,7 +9,7 @@ import dataclasses
 import enum
 import io
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Any, Self
 from zipfile import BadZipFile
 
 import numpy as np
@@ -21,6 +21,7 @@ from al_workflows.dictionaries import Record as Record
 from al_workflows.dictionaries import atoms_from_dict as atoms_from_dict
 from al_workflows.dictionaries import atoms_to_dict as atoms_to_dict
 from al_workflows.errors import InputError
+from al_workflows.motion import Motion as Motion
 
 # --- single points ----------------------------------------------------------------------------------------------
 
@@ -140,7 +141,8 @@ class Pool(Record):
     ``positions`` Å, [F, N, 3]; ``energies`` eV, [F]; ``forces`` eV/Å, [F, N, 3] (constraints not applied);
     ``uncertainties`` eV/Å, [F]: the largest force standard deviation of an atom, zero for a single network.
     ``template`` is the simulation's start and gives species, cell, periodicity and constraints. ``measures`` are other
-    numbers that the simulation found; their keys carry the unit.
+    numbers that the simulation found; their keys carry the unit. Of an online simulation ``began`` says why it began
+    elsewhere than where the last one stopped, and ``motion`` is what dynamics need to go on.
     """
 
     template: Atoms
@@ -151,6 +153,8 @@ class Pool(Record):
     stop_reason: StopReason
     stop_detail: str
     measures: dict[str, float] = field(default_factory=dict)
+    began: str = ""
+    motion: Motion | None = None
 
     def __len__(self) -> int:
         return len(self.energies)
@@ -176,12 +180,16 @@ class Pool(Record):
         """Compressed arrays without pickle. (extxyz keeps 8 decimals: too few to give the same run again.)"""
         import json
 
-        header = {
+        header: dict[str, Any] = {
             "template": atoms_to_dict(self.template),
             "stop_reason": self.stop_reason.value,
             "stop_detail": self.stop_detail,
             "measures": self.measures,
+            "began": self.began,
         }
+        arrays: dict[str, npt.NDArray[Any]] = {}
+        if self.motion is not None:
+            header["motion"], arrays = self.motion.packed()
         buffer = io.BytesIO()
         np.savez_compressed(
             buffer,
@@ -190,6 +198,7 @@ class Pool(Record):
             energies=self.energies,
             forces=self.forces,
             uncertainties=self.uncertainties,
+            **arrays,  # type: ignore[arg-type]  # numpy's stub takes them for its own options
         )
         return buffer.getvalue()
 
@@ -223,6 +232,8 @@ class Pool(Record):
             stop_reason=StopReason(header["stop_reason"]),
             stop_detail=header["stop_detail"],
             measures=header.get("measures", {}),
+            began=header.get("began", ""),
+            motion=Motion.unpacked(header["motion"], arrays) if "motion" in header else None,
         )
 
 

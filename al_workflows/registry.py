@@ -17,7 +17,7 @@ from al_workflows.simulations import Simulation
 from al_workflows.simulations.dynamics import Dynamics
 from al_workflows.simulations.neb import NudgedBand
 from al_workflows.simulations.relaxation import Relaxation
-from al_workflows.step_checkpoint import NOWHERE, Checkpoint
+from al_workflows.step_checkpoint import NOWHERE, Checkpoint, Snapshot
 from al_workflows.termination import Criterion
 from al_workflows.termination.barrier import DftBarrier
 from al_workflows.termination.budget import Budget
@@ -36,19 +36,22 @@ def simulation_of(
     ends: tuple[End, End] | None = None,
     checkpoint: Checkpoint = NOWHERE,
     informed: bool = False,
+    goes_on: Snapshot | None = None,
 ) -> Simulation:
     """The simulation that ``run`` asks for; ``trust_radius`` (Å) is what it is to keep to, ``ends`` are a path's.
 
-    ``checkpoint`` is for those that may take minutes; ``informed``: the model has learned from other runs as well.
+    ``checkpoint`` is for those that may take minutes; ``informed``: the model has learned from other runs as well;
+    ``goes_on`` is the state that online dynamics go on from.
     """
+    online = run.loop if isinstance(run.loop, spec.OnlineSpec) else None
     match run.simulation:
         case spec.RelaxationSpec() as relaxation:
-            return Relaxation(relaxation, run.dft.min_distance, trust_radius, informed)
+            return Relaxation(relaxation, run.dft.min_distance, trust_radius, informed, online)
         case spec.NebSpec() as neb:
             assert ends is not None, "a path has ends"
             return NudgedBand(neb, ends, min_distance=run.dft.min_distance, trust_radius=trust_radius)
         case spec.MdSpec() as dynamics:
-            return Dynamics(dynamics, min_distance=run.dft.min_distance, checkpoint=checkpoint)
+            return Dynamics(dynamics, run.dft.min_distance, checkpoint, online, goes_on)
         case SimulationPlugin() as plugin:
             simulation: Simulation = plugin.build()
             return simulation
@@ -97,7 +100,8 @@ def criteria_of(run: spec.RunSpec) -> tuple[Criterion, ...]:
         goal = (DftBarrier(run.simulation),)
     if isinstance(run.simulation, spec.MdSpec):
         # neither forces nor energies are to become lower
-        goal, stall = (ForceError(run.simulation),), (NothingNew(limits.stall_cycles),)
+        goal = (ForceError(run.simulation, online=isinstance(run.loop, spec.OnlineSpec)),)
+        stall = (NothingNew(limits.stall_cycles),)
     left: tuple[Criterion, ...] = () if isinstance(run.simulation, spec.NebSpec) else (Detached(),)
     own: tuple[Criterion, ...] = tuple(plugin.build() for plugin in limits.criteria)
     return (

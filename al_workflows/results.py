@@ -20,10 +20,13 @@ from al_workflows.path_result import band_images, barrier_summary
 from al_workflows.records import Cycle, Label, Pool, Record, Verdict, atoms_to_dict
 from al_workflows.spec import RunSpec
 from al_workflows.structures import max_force
+from al_workflows.uncertainty_errors import uncertainty_calibration
 
 STEPS = ("train", "simulate", "query", "dft")
 #: keys of a run file that decide no number: the structures themselves do, not their files' names
 _NO_NUMBERS = frozenset({"name", "structure", "final_structure", "resources"})
+#: keys that came later, where they are and at which default: at that they leave the id of a run as it was before
+_LATER_KEYS = (("loop", {"kind": "offline"}), ("potential", "bagging", False))
 
 
 def run_id(spec: RunSpec, start: Atoms, final: Atoms | None = None) -> str:
@@ -35,8 +38,18 @@ def run_id(spec: RunSpec, start: Atoms, final: Atoms | None = None) -> str:
 def run_digest(spec: dict[str, Any], start: dict[str, Any], final: dict[str, Any] | None) -> str:
     """What ends a run's id, from the run as it is stored (:func:`~al_workflows.records.atoms_to_dict`)."""
     content = {key: value for key, value in spec.items() if key not in _NO_NUMBERS}
+    for *rooms, key, default in _LATER_KEYS:
+        content = _without(content, rooms, key, default)
     content |= {"start": start} | ({} if final is None else {"final": final})
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:8]
+
+
+def _without(content: dict[str, Any], rooms: Sequence[str], key: str, default: Any) -> dict[str, Any]:
+    """``content`` without the ``key`` in the room inside it, if that is at its ``default``."""
+    if rooms:
+        inside = content.get(rooms[0])
+        return content | {rooms[0]: _without(inside, rooms[1:], key, default)} if isinstance(inside, dict) else content
+    return {name: value for name, value in content.items() if name != key or value != default}
 
 
 def answer_among(labels: Sequence[Label], verdict: Verdict | None) -> Label | None:
@@ -107,6 +120,7 @@ class RunResult(Record):
             "fmax_eV_per_A": fmax,
             **(barrier_summary(self.verdict) if self.kind == "neb" else {}),
             **from_evidence(self.verdict.evidence),
+            "uncertainty_calibration": uncertainty_calibration(self.labels),
             "seconds": self.seconds,
             "seed": self.seed,
             "failures": [

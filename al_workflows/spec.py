@@ -18,6 +18,10 @@ from al_workflows.dft.spec import EspressoSpec as EspressoSpec
 from al_workflows.dft.spec import GpawSpec as GpawSpec
 from al_workflows.dft.spec import SinglePointSpec as SinglePointSpec
 from al_workflows.dft.spec import VaspSpec as VaspSpec
+from al_workflows.loop_spec import LoopSpec as LoopSpec
+from al_workflows.loop_spec import OfflineSpec as OfflineSpec
+from al_workflows.loop_spec import OnlineSpec as OnlineSpec
+from al_workflows.loop_spec import refuse_contradictions, with_online_defaults
 from al_workflows.md_spec import MdSpec as MdSpec
 from al_workflows.md_spec import MixedQuerySpec as MixedQuerySpec
 from al_workflows.md_spec import refuse_unjudged
@@ -225,6 +229,7 @@ class RunSpec(Strict):
         None, description="where the path of `simulation.kind: neb` ends; as structure"
     )
     simulation: SimulationSpec
+    loop: LoopSpec = Field(OfflineSpec(), description="is DFT asked after a simulation, or where one stops to ask")
     potential: PotentialSpec = GaussianProcessSpec()
     query: QuerySpec = Field(FinalQuerySpec(), description="by default saddle of neb, mixed of md, final of all others")
     termination: TerminationSpec = TerminationSpec()
@@ -233,10 +238,12 @@ class RunSpec(Strict):
     resources: ResourcesSpec = ResourcesSpec()
 
     _md_can_be_judged = model_validator(mode="after")(refuse_unjudged)
+    _online_goes_on = model_validator(mode="after")(refuse_contradictions)
 
     @model_validator(mode="before")
     @classmethod
     def _query_suits_the_simulation(cls, data: Any) -> Any:
+        data = with_online_defaults(data)
         simulation = data.get("simulation") if isinstance(data, dict) else None
         kind = simulation.get("kind") if isinstance(simulation, dict) else getattr(simulation, "kind", None)
         own = OWN_QUERIES.get(kind) if isinstance(kind, str) else None

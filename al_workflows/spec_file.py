@@ -16,7 +16,7 @@ from al_workflows.prior_spec import prior_beside
 from al_workflows.spec import RunSpec
 
 #: pydantic names the chosen variant of a union in a problem's path; the user did not write it
-_VARIANTS = {"plugin", "behler_parrinello", "auto", "levenberg_marquardt", "lbfgs", "paper"}
+_VARIANTS = {"plugin", "behler_parrinello", "auto", "levenberg_marquardt", "lbfgs", "paper", "offline", "online"}
 _VARIANTS |= {"gaussian_process", "behler_parrinello", "langevin", "berendsen", "nose_hoover", "nve"}
 _VARIANTS |= {kind for room in PluginSpec.__subclasses__() for kind in room.builtin}
 

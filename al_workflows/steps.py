@@ -18,11 +18,13 @@ from ase import Atoms
 from al_workflows.bonds import left_behind
 from al_workflows.dft.single_point import single_point
 from al_workflows.errors import InputError
+from al_workflows.online import began, place_to_go_on, stopped_to_ask
 from al_workflows.path_ends import NAMES, ends_so_far
 from al_workflows.potential import Image, Potential, PotentialCalculator, dump, train_potential
 from al_workflows.queries import Query
 from al_workflows.queries.displaced import Displaced
 from al_workflows.queries.random import Random
+from al_workflows.queries.stopped import Stopped
 from al_workflows.records import (
     Cycle,
     FloatArray,
@@ -121,11 +123,13 @@ def simulate(
     final: Atoms | None = None,
     checkpoint: Checkpoint = NOWHERE,
     borrowed: Sequence[Label] = (),
+    before: Pool | None = None,
 ) -> Pool:
     """The simulation on the model; its frames are the pool for the query. ``final`` is where a path ends.
 
     ``checkpoint`` is where molecular dynamics go on after a kill, to the same pool. With ``borrowed`` labels a
-    relaxation may leave the trust radius where the model is sure enough.
+    relaxation may leave the trust radius where the model is sure enough. ``before`` is the last cycle's pool, which an
+    online simulation goes on from (:mod:`al_workflows.online`).
     """
     calculator = PotentialCalculator(potential)
     question = open_question(history, labels)
@@ -138,11 +142,12 @@ def simulate(
         return displacement.run(calculator)
     borrowed = of_one_kind(borrowed, labels)
     known = known_structures(start, labels, borrowed)
-    ends = None
+    ends, place = None, None
     if isinstance(spec.simulation, NebSpec):
         ends = ends_so_far(spec.simulation, start, final or start, labels)
     else:
-        start = simulation_start(spec, start, labels, history, calculator)
+        place = place_to_go_on(spec, before, labels, history, potential, _rng(spec, cycle, "go on"))
+        start = place.atoms if place is not None else simulation_start(spec, start, labels, history, calculator)
         if spec.target_fmax is not None:
             start = kicked(start, history, _rng(spec, cycle, "kick"))
     kept = checkpoint.of(
@@ -153,10 +158,12 @@ def simulate(
         atoms_to_dict(start),
         lambda: [atoms_to_dict(atoms) for atoms in known],
         lambda: dump(potential),
+        *([] if place is None else [place.key]),
     )
-    simulation = simulation_of(spec, trust_radius(spec.simulation, history), ends, kept, informed=bool(borrowed))
+    radius, state = trust_radius(spec.simulation, history), None if place is None else place.state
+    simulation = simulation_of(spec, radius, ends, kept, informed=bool(borrowed), goes_on=state)
     pool = simulation.run(start, calculator, known, _rng(spec, cycle, "simulate"))
-    return marked_for_validation(pool, spec.simulation, history)
+    return began(marked_for_validation(pool, spec.simulation, history), place)
 
 
 @single_threaded
@@ -183,6 +190,14 @@ def check(spec: RunSpec, progress: Progress) -> Verdict:
     The first criterion that ends the run does; else the first that has a reason to go on gives it, with the evidence of
     all that have one.
     """
+    verdict = _judged(spec, progress)
+    if progress.pool is None or not progress.pool.began:
+        return verdict
+    criterion = "online" if verdict.criterion == "none" else verdict.criterion
+    return replace(verdict, criterion=criterion, reason=f"{verdict.reason}; before: {progress.pool.began}")
+
+
+def _judged(spec: RunSpec, progress: Progress) -> Verdict:
     going_on: Verdict | None = None
     for criterion in criteria_of(spec):
         verdict = criterion.judge(progress)
@@ -257,6 +272,8 @@ def _strategy(spec: RunSpec, pool: Pool) -> tuple[Query, str]:
         return Displaced(), CURVATURE
     if VALIDATION_FRAMES in pool.measures:
         return Random(int(pool.measures[VALIDATION_FRAMES]), final=False), "validation"
+    if stopped_to_ask(spec, pool):
+        return Stopped(), "online"
     return query_of(spec), spec.query.kind
 
 

@@ -104,7 +104,9 @@ class SimulateTask(_CycleTask):
         potential = _there(store.potential(run.run, cycle), "potential", run, cycle)
         with timed(seconds, SIMULATE):
             others = borrowed(self.launchpad.db, run.run)
-            pool = steps.simulate(run.spec, cycle, run.start, potential, labels, history, run.final, checkpoint, others)
+            before = store.pool(run.run, cycle - 1) if run.spec.loop.kind == "online" else None
+            inputs = (run.spec, cycle, run.start, potential, labels, history, run.final)
+            pool = steps.simulate(*inputs, checkpoint, others, before)
         store.put_seconds(run.run, cycle, SIMULATE, seconds[SIMULATE])
         store.put_pool(run.run, cycle, pool)
         checkpoint.remove()

@@ -13,6 +13,7 @@ from al_workflows.geometry import largest_displacement
 from al_workflows.history import RunHistory
 from al_workflows.path_result import HEIGHT
 from al_workflows.records import FloatArray, Label
+from al_workflows.uncertainty_errors import largest_difference
 
 #: Å: a label this close to a relaxed structure is of that structure
 SAME = 1e-3
@@ -109,7 +110,7 @@ class Prediction:
     @property
     def force_error(self) -> float:
         """The largest error of the force on an atom, eV/Å: what ``uncertainty`` should tell."""
-        return float(np.linalg.norm(self.model_forces - self.dft_forces, axis=1).max())
+        return largest_difference(self.model_forces, self.dft_forces)
 
 
 def predictions(labels: tuple[Label, ...]) -> list[Prediction]:

@@ -22,6 +22,7 @@ from al_workflows.results import STEPS
 from al_workflows.spec import RunSpec
 from al_workflows.structures import max_force
 from al_workflows.termination.curvature import LOWEST_CURVATURE
+from al_workflows.uncertainty_errors import uncertainty_calibration
 from al_workflows.versions import installed_versions
 
 PAGE = "report.html"
@@ -110,6 +111,9 @@ def facts(history: RunHistory) -> list[tuple[str, str]]:
         found.append(("lowest DFT curvature", f"{curvature:.2f} eV/Å²"))
     if history.target is not None:
         found.append(("target", f"{history.target:g} eV/Å"))
+    if (calibration := uncertainty_calibration(history.labels)) is not None:
+        ratio, share = calibration["rms_error_over_uncertainty"], calibration["share_within_2"]
+        found.append(("force error ÷ uncertainty", f"{ratio:.2f} (rms), {share:.0%} within 2"))
     found += [
         ("DFT time", duration(spent["dft"])),
         ("ML time", duration(spent["train"] + spent["simulate"] + spent["query"])),

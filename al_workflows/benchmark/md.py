@@ -53,6 +53,7 @@ _ALL = (
         "four frames a cycle at random, each trajectory from the start",
         {"query": {"kind": "random", "batch": 4}, "simulation": {"start_from": "start"}},
     ),
+    MdVariant("online", "DFT is asked where a force is less certain than 0.05 eV/Å", {"loop": {"kind": "online"}}),
     MdVariant("networks", "three networks per element in place of the process", {"potential": {"hidden": [20, 20]}}),
 )
 MD_VARIANTS = {variant.name: variant for variant in _ALL}

@@ -85,6 +85,8 @@ def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any
 
 
 _NETWORKS = {"kind": "behler_parrinello"}
+_BAGGING = {**_NETWORKS, "members": 5, "bagging": True}
+_NO_PRIOR = {"prior": {"kind": "none"}}
 _ALL = (
     Variant("default", "as a run file without further keys"),
     Variant("networks", "three networks per element in place of the process", {"potential": _NETWORKS}),
@@ -105,9 +107,37 @@ _ALL = (
     Variant("unconfirmed", "small forces are enough", {"simulation": {"confirm_minimum": "never"}}),
     Variant("paper", "the settings of Shuaibi et al.: one network, four widths, its trainer, final + random", _PAPER),
 )
-VARIANTS = {variant.name: variant for variant in _ALL}
+_ONLINE = (
+    Variant("online", "DFT is asked where a force is less certain than 0.05 eV/Å", {"loop": {"kind": "online"}}),
+    Variant("online-0.03", "the same at 0.03 eV/Å", {"loop": {"kind": "online", "threshold": 0.03}}),
+    Variant(
+        "online-no-prior",
+        "online, and the whole energy is learned",
+        {"loop": {"kind": "online"}, "potential": _NO_PRIOR},
+    ),
+    Variant(
+        "online-bagging",
+        "online, five networks that learn from labels drawn with replacement (the paper's ensemble)",
+        {"loop": {"kind": "online"}, "potential": _BAGGING},
+    ),
+    Variant(
+        "online-bagging-0.03",
+        "the same at 0.03 eV/Å",
+        {"loop": {"kind": "online", "threshold": 0.03}, "potential": _BAGGING},
+    ),
+    Variant(
+        "online-bagging-no-prior",
+        "the same at 0.05 eV/Å, and the whole energy is learned",
+        {"loop": {"kind": "online"}, "potential": {**_BAGGING, **_NO_PRIOR}},
+    ),
+)
+VARIANTS = {variant.name: variant for variant in (*_ALL, *_ONLINE)}
 #: groups of them
-GROUPS = {"ablation": tuple(VARIANTS), "batches": ("default", "batch-2", "batch-4", "batch-8")}
+GROUPS = {
+    "ablation": tuple(variant.name for variant in _ALL),
+    "loops": ("default", "no-prior", *(variant.name for variant in _ONLINE)),
+    "batches": ("default", "batch-2", "batch-4", "batch-8"),
+}
 
 
 def variants_of(names: Sequence[str]) -> list[Variant]:

@@ -51,7 +51,12 @@ def train_networks(
     data = prepare(images, spec, cloud_rng)
     layout = Layout(len(data.elements), (data.descriptor.n_features, *spec.hidden, 1))
     starts = warm_starts(previous, spec, data.elements, data.descriptor, layout, data.scale)
-    shares = np.array([_shares(member, len(images), rng) for member, rng in enumerate(member_rngs)])
+    shares = np.array(
+        [
+            _drawn(len(images), rng) if spec.bagging else _shares(member, len(images), rng)
+            for member, rng in enumerate(member_rngs)
+        ]
+    )
     if starts is None:
         starts = np.array([layout.initial(rng, GAIN) for rng in member_rngs])
     if (minibatch := minibatch_spec(data, spec)) is not None:
@@ -84,6 +89,11 @@ def _shares(member: int, n_images: int, rng: np.random.Generator) -> FloatArray:
     between ½ and 3/2 leave none out.
     """
     return np.ones(n_images) if member == 0 else rng.uniform(0.5, 1.5, n_images)
+
+
+def _drawn(n_images: int, rng: np.random.Generator) -> FloatArray:
+    """How often a member that draws ``n_images`` with replacement has drawn each of them."""
+    return np.bincount(rng.integers(n_images, size=n_images), minlength=n_images).astype(float)
 
 
 def _weighted(problem: Problem, shares: FloatArray) -> Problem:

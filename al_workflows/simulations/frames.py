@@ -53,3 +53,8 @@ def largest_spread(atoms: Atoms) -> float:
     """The largest force standard deviation (eV/Å) of an atom, of a structure whose forces were asked for; or zero."""
     spread = atoms.calc.results.get("forces_uncertainty")  # [N]
     return 0.0 if spread is None else float(np.max(spread))
+
+
+def told_uncertain(spread: float, limit: float | None) -> str:
+    """Why a simulation stopped where a force is uncertain by ``spread`` (eV/Å)."""
+    return f"the force of an atom is uncertain by {spread:.3g} eV/Å (limit {limit:g})"

@@ -10,8 +10,9 @@ from ase import Atoms
 from ase.calculators.calculator import Calculator
 
 from al_workflows.geometry import nearest
+from al_workflows.loop_spec import OnlineSpec
 from al_workflows.records import FloatArray, Pool, StopReason
-from al_workflows.simulations.frames import Frames
+from al_workflows.simulations.frames import Frames, told_uncertain
 from al_workflows.simulations.guards import BESIDE, Guards
 from al_workflows.simulations.saddles import both_sides
 from al_workflows.simulations.trust_region import TrustRegion
@@ -45,15 +46,25 @@ class Relaxation:
     informed
         The model has learned from other runs as well, so that it may know what lies beyond the trust radius: that
         holds only where a force is less certain than :data:`CREDIBLE`.
+    online
+        Where it stops to ask, in place of ``spec.max_uncertainty``.
     """
 
     def __init__(
-        self, spec: RelaxationSpec, min_distance: float, trust_radius: float | None, informed: bool = False
+        self,
+        spec: RelaxationSpec,
+        min_distance: float,
+        trust_radius: float | None,
+        informed: bool = False,
+        online: OnlineSpec | None = None,
     ) -> None:
         self._spec = spec
         self._min_distance = min_distance
         self._trust_radius = trust_radius
         self._informed = informed
+        self._limit, self._beside = spec.max_uncertainty, BESIDE
+        if online is not None:
+            self._limit, self._beside = online.threshold, online.apart
 
     def run(self, start: Atoms, calculator: Calculator, known: Sequence[Atoms], rng: np.random.Generator) -> Pool:
         """See :class:`~al_workflows.simulations.Simulation`; a relaxation draws no random numbers."""
@@ -102,8 +113,7 @@ class Relaxation:
                 break
             frames.add(atoms)
             if self._uncertain(atoms, frames, known):
-                reason = StopReason.UNCERTAIN
-                detail = f"the force of an atom is uncertain by {frames.uncertainties[-1]:.2f} eV/Å"
+                reason, detail = StopReason.UNCERTAIN, told_uncertain(frames.uncertainties[-1], self._limit)
                 break
             if converged:
                 reason, detail = StopReason.CONVERGED, f"the model's forces are below {target:g} eV/Å"
@@ -119,5 +129,5 @@ class Relaxation:
 
     def _uncertain(self, atoms: Atoms, frames: Frames, known: Sequence[Atoms]) -> bool:
         """Whether the ensemble knows too little here; right beside a label there would be nothing new to ask."""
-        limit = self._spec.max_uncertainty
-        return limit is not None and frames.uncertainties[-1] > limit and nearest(atoms, known)[1] > BESIDE
+        limit = self._limit
+        return limit is not None and frames.uncertainties[-1] > limit and nearest(atoms, known)[1] > self._beside

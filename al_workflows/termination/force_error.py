@@ -23,10 +23,11 @@ class ForceError:
     The frames were predicted before they were trained on. A cycle passes only if its trajectory, which began with new
     velocities, ran to its end; ``spec.accuracy.passes`` of them in a row have converged, or are followed by a
     validation on more frames of one more trajectory. Without ``spec.accuracy`` the errors are told and the run goes on.
+    An ``online`` trajectory goes on in the next cycle where it stopped to ask: what came before it still counts.
     """
 
-    def __init__(self, spec: MdSpec) -> None:
-        self._spec = spec
+    def __init__(self, spec: MdSpec, online: bool = False) -> None:
+        self._spec, self._online = spec, online
 
     def judge(self, progress: Progress) -> Verdict | None:
         """See :class:`~al_workflows.termination.Criterion`."""
@@ -40,7 +41,8 @@ class ForceError:
         found |= evidence(errors, accuracy.confidence if accuracy else 0.95)
         told = _told(errors, found)
         if progress.pool.stop_reason is not StopReason.MAX_STEPS:
-            why = f"{told}, but the trajectory ended early: {progress.pool.stop_detail}"
+            ended = "goes on from where it stopped" if self._online else "ended early"
+            why = f"{told}, but the trajectory {ended}: {progress.pool.stop_detail}"
             return self._go_on(why, found, progress)
         if accuracy is None:
             return self._go_on(told, found, progress)
@@ -63,7 +65,10 @@ class ForceError:
         return _verdict(VerdictKind.CONVERGED, f"{told}: {what}", found, progress)
 
     def _go_on(self, reason: str, found: dict[str, float], progress: Progress) -> Verdict:
-        return _verdict(VerdictKind.CONTINUE, reason, {PASSES: 0.0} | found, progress)
+        whole = progress.pool is not None and progress.pool.stop_reason is StopReason.MAX_STEPS
+        before = progress.history[-1].verdict.evidence if self._online and not whole and progress.history else {}
+        carried = {name: before[name] for name in (PASSES, VALIDATION_NEXT) if name in before}
+        return _verdict(VerdictKind.CONTINUE, reason, {PASSES: 0.0} | carried | found, progress)
 
 
 def passes_of(history: Sequence[Cycle]) -> int:

@@ -31,7 +31,9 @@ def relax(
     peers: Annotated[list[str], typer.Option(metavar="NAMES", help="BFGS, …; all or none.")] = ["all"],  # noqa: B006
     variants: Annotated[
         list[str],
-        typer.Option(metavar="NAMES", help="default, ablation, batches, batch-N, …, none, or YAML files of changes."),
+        typer.Option(
+            metavar="NAMES", help="default, ablation, loops, batches, batch-N, …, none, YAML files of changes."
+        ),
     ] = ["default"],  # noqa: B006
     fmax: Annotated[float, typer.Option(min=1e-4, max=1.0, help="Largest force on a free atom, eV/Å.")] = 0.03,
     draw_seed: DrawOption = None,
