@@ -135,7 +135,7 @@ def dashboard(
     output = writable_directory(output)
     before = os.getloadavg()[1]
     with Counter() as counter:
-        found = measure(members, viewers, seconds, counter.said)
+        found = measure(members, viewers, seconds, counter.say)
     settings: dict[str, object] = {"members": members, "viewers": viewers, "s that they looked": seconds}
     settings |= {f"memory of the dashboard {when}, MB": round(size) for when, size in found.memory.items()}
     settings |= {
