@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ import yaml
 from pydantic import BaseModel
 
 from al_workflows.analysis.gallery import NAMES, gallery_of
-from al_workflows.analysis.plates import Plate, environment, number, plate, write_plates
+from al_workflows.analysis.plates import Plate, environment, number, plates_of, write_plates
 from al_workflows.analysis.style import time_unit
 from al_workflows.files import write_atomically
 from al_workflows.force_errors import ALL, from_evidence
@@ -29,8 +29,12 @@ PAGE = "report.html"
 BARRIER_FACTS = (("barrier", HEIGHT), ("barrier back", HEIGHT_BACK), ("reaction energy", REACTION))
 
 
-def write_report(history: RunHistory, directory: Path) -> Path:
+def write_report(
+    history: RunHistory, directory: Path, listener: Callable[[int, int], None] = lambda done, of: None
+) -> Path:
     """Write ``report.html`` and each figure as PNG, SVG, PDF and CSV into ``directory``; the page's path.
+
+    ``listener`` is told how many figures are drawn, and of how many.
 
     Figures of an earlier report that this run does not have (any more) are removed.
 
@@ -39,7 +43,7 @@ def write_report(history: RunHistory, directory: Path) -> Path:
     EnvironmentProblem
         The directory cannot be made or written.
     """
-    plates = [plate(history, entry) for entry in gallery_of(history)]
+    plates = plates_of(history, gallery_of(history), listener)
     write_atomically(directory / PAGE, page(history, plates), durable=False)
     write_plates(plates, NAMES, directory)
     return directory / PAGE
