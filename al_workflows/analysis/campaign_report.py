@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import statistics
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from al_workflows.analysis.gallery_campaign import CAMPAIGN_GALLERY
-from al_workflows.analysis.plates import Plate, environment, number, plate, write_plates
+from al_workflows.analysis.plates import Plate, environment, number, plates_of, write_plates
 from al_workflows.analysis.report import PAGE, duration
 from al_workflows.campaign.history import CampaignHistory
 from al_workflows.campaign.results import Entry
@@ -22,15 +22,19 @@ from al_workflows.versions import installed_versions
 NAMED = 3
 
 
-def write_campaign_report(history: CampaignHistory, directory: Path) -> Path:
+def write_campaign_report(
+    history: CampaignHistory, directory: Path, listener: Callable[[int, int], None] = lambda done, of: None
+) -> Path:
     """Write ``report.html``, and each figure as PNG, SVG, PDF and CSV, into ``directory``; the page's path.
+
+    ``listener`` is told how many figures are drawn, and of how many.
 
     Raises
     ------
     EnvironmentProblem
         The directory cannot be made or written.
     """
-    plates = [plate(history, entry) for entry in CAMPAIGN_GALLERY]
+    plates = plates_of(history, CAMPAIGN_GALLERY, listener)
     write_atomically(directory / PAGE, campaign_page(history, plates), durable=False)
     write_plates(plates, [entry.name for entry in CAMPAIGN_GALLERY], directory)
     return directory / PAGE

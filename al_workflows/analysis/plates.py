@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -38,6 +38,17 @@ def plate(known: Known, entry: Entry[Known]) -> Plate:
         return Plate(entry, None, None)
     files = {"csv": figure_csv(light).encode()} | {kind: image(light, kind) for kind in KINDS if kind != "csv"}
     return Plate(entry, files["png"], image(dark, "png"), files)
+
+
+def plates_of(
+    known: Known, entries: Sequence[Entry[Known]], listener: Callable[[int, int], None] = lambda done, of: None
+) -> list[Plate]:
+    """:func:`plate` of each of ``entries``; ``listener`` is told how many are drawn, and of how many."""
+    found: list[Plate] = []
+    for entry in entries:
+        listener(len(found), len(entries))
+        found.append(plate(known, entry))
+    return found
 
 
 def write_plates(plates: Sequence[Plate], names: Collection[str], directory: Path) -> None:

@@ -11,7 +11,7 @@ import yaml
 from pydantic import BaseModel
 
 from al_workflows.analysis.gallery import NAMES, gallery_of
-from al_workflows.analysis.plates import Plate, environment, number, plate, write_plates
+from al_workflows.analysis.plates import Plate, environment, number, plates_of, write_plates
 from al_workflows.analysis.style import time_unit
 from al_workflows.files import write_atomically
 from al_workflows.force_errors import ALL, from_evidence
@@ -44,10 +44,7 @@ def write_report(
     EnvironmentProblem
         The directory cannot be made or written.
     """
-    entries, plates = gallery_of(history), list[Plate]()
-    for entry in entries:
-        listener(len(plates), len(entries))
-        plates.append(plate(history, entry))
+    plates = plates_of(history, gallery_of(history), listener)
     write_atomically(directory / PAGE, page(history, plates), durable=False)
     write_plates(plates, NAMES, directory)
     return directory / PAGE

@@ -37,7 +37,9 @@ def history() -> CampaignHistory:
 
 
 def test_the_page_needs_nothing_else_and_says_all(tmp_path: Path) -> None:
-    path = write_campaign_report(history(), tmp_path)
+    told: list[tuple[int, int]] = []
+    path = write_campaign_report(history(), tmp_path, lambda done, of: told.append((done, of)))
+    assert told == [(number, len(CAMPAIGN_GALLERY)) for number in range(len(CAMPAIGN_GALLERY))]
     page = Page(path.read_text())
     assert not {"script", "link"} & set(page.tags)
     assert len(page.addresses) == 2 * len(CAMPAIGN_GALLERY)
