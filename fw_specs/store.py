@@ -23,6 +23,7 @@ from al_workflows.simulations.displacement import asks_for_curvature
 from al_workflows.spec import RunSpec
 from al_workflows.versions import installed_versions
 from fw_specs.keys import (
+    ACTIONS,
     BLOBS,
     CYCLES,
     FIRST_CYCLE,
@@ -54,6 +55,9 @@ INDEXES = (
     (MEMBERS, ("campaign", "state")),
     (MEMBERS, ("campaign", "order")),
     (MEMBERS, ("run",)),
+    (LABELS, ("status", "run")),
+    (CYCLES, ("closed.verdict.kind", "run")),
+    (ACTIONS, ("at",)),
 )
 FIRST_CYCLES = (f"metadata.{RUN}", f"metadata.{FIRST_CYCLE}")
 

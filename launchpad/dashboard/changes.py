@@ -13,15 +13,17 @@ from typing import Any
 from pymongo.errors import PyMongoError
 
 from al_workflows.errors import AlWorkflowsError
-from fw_specs.keys import CAMPAIGNS, CYCLES, LABELS, LOSSES, MEMBERS, POOLS, RUNS
+from fw_specs.keys import ACTIONS, CAMPAIGNS, CYCLES, LABELS, LOSSES, MEMBERS, POOLS, RUNS
 from launchpad.dashboard.database import Database
 
 #: what the pages are made of
-WATCHED = (CAMPAIGNS, CYCLES, LABELS, LOSSES, MEMBERS, POOLS, RUNS, "fireworks", "launches")
+WATCHED = (ACTIONS, CAMPAIGNS, CYCLES, LABELS, LOSSES, MEMBERS, POOLS, RUNS, "fireworks", "launches")
 #: s between two looks where there are no change streams, and after a stream has broken
 INTERVAL = 2.0
 #: s between two readings of one topic, however much happens
 RATE = 1.0
+#: s after which a topic is read again although nothing was written: a worker is lost without a word
+RENEWAL = 15.0
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +62,7 @@ class Changes:
         known = self._known.get(topic)
         if known is not None:
             fresh = now - known[1] < (RATE if self.streaming else INTERVAL)
-            if fresh or (self.streaming and known[0] == epoch):
+            if fresh or (self.streaming and known[0] == epoch and now - known[1] < RENEWAL):
                 return known[2]
         found = json.dumps(read(self._database.launchpad(), name), default=str, sort_keys=True)
         version = hashlib.blake2b(found.encode(), digest_size=8).hexdigest()

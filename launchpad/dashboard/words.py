@@ -12,12 +12,12 @@ from al_workflows.analysis.report import duration
 
 #: what is shown of a number that is not there
 NONE = "–"
-_GOOD = frozenset({"CONVERGED", "COMPLETED", "ok"})
+_GOOD = frozenset({"CONVERGED", "COMPLETED", "ok", "done"})
 _BAD = frozenset(
-    {"FAILED", "STALLED", "BUDGET_SPENT", "STOPPED", "FIZZLED", "LOST"}
+    {"FAILED", "STALLED", "BUDGET_SPENT", "STOPPED", "FIZZLED", "LOST", "refused", "failed"}
     | {"scf_not_converged", "geometry_rejected", "timed_out", "crashed", "unreadable"}
 )
-_BUSY = frozenset({"RUNNING", "UNDER_WAY", "RESERVED", "SUBMITTING"})
+_BUSY = frozenset({"RUNNING", "UNDER_WAY", "RESERVED", "SUBMITTING", "begun"})
 
 
 def add_filters(app: Flask) -> None:
