@@ -44,6 +44,7 @@ class Changes:
         self._epoch = 0
         self._known: dict[str, tuple[int, float, str]] = {}
         self._lock = threading.Lock()
+        self._ended = threading.Event()
         self.streaming = False
 
     def version(self, topic: str) -> str:
@@ -76,14 +77,18 @@ class Changes:
         """Follow the database from now on, in a thread that ends with the process."""
         threading.Thread(target=self._follow, name="changes", daemon=True).start()
 
+    def stop(self) -> None:
+        """Follow it no longer."""
+        self._ended.set()
+
     def _follow(self) -> None:
         pipeline = [{"$match": {"ns.coll": {"$in": list(WATCHED)}}}, {"$project": {"ns": 1}}]
-        while True:
+        while not self._ended.is_set():
             try:
                 with self._database.launchpad().db.watch(pipeline, max_await_time_ms=1000) as stream:
                     self.streaming = True
                     self._epoch += 1
-                    while stream.alive:
+                    while stream.alive and not self._ended.is_set():
                         if stream.try_next() is not None:
                             self._epoch += 1
             except (PyMongoError, AlWorkflowsError) as error:
@@ -91,4 +96,4 @@ class Changes:
                     logger.warning("the change stream broke: %s", error)
                 self._database.forget()
             self.streaming = False
-            time.sleep(INTERVAL)
+            self._ended.wait(INTERVAL)

@@ -52,8 +52,15 @@ class Database:
             return self._launchpad
 
     def forget(self) -> None:
-        """Connect anew the next time: the local database may have come back elsewhere."""
+        """Look for the local database anew the next time: it may come back elsewhere."""
+        if self.source.local is not None:
+            self.close()
+
+    def close(self) -> None:
+        """Close the connection; it is opened again when it is asked for."""
         with self._lock:
+            if self._launchpad is not None:
+                self._launchpad.connection.close()
             self._launchpad = None
 
     def may_write(self) -> bool:
