@@ -96,6 +96,7 @@ def _password() -> str:
     import sys
 
     from al_workflows.errors import InputError
+
     with installed():
         from launchpad.dashboard.users import check_password
 

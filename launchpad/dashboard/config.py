@@ -41,7 +41,9 @@ class DashboardConfig:
                 "use an SSH tunnel (`ssh -L 8050:localhost:8050 HOST`)"
             )
         if self.tls and self.users is None:
-            raise InputError("`--tls` says that a proxy serves it to others, and nobody would have to log in; give `--users`")
+            raise InputError(
+                "`--tls` says that a proxy serves it to others, and nobody would have to log in; give `--users`"
+            )
         if self.actions and self.users is None:
             raise InputError("`--actions` needs `--users FILE`: what is done is logged with who did it")
 

@@ -35,8 +35,8 @@ _CAMPAIGN = {
     PAUSE: ("None of these members will begin, and those under way are paused; what runs now ends as it would.",),
     RESUME: (
         "Those of these members that were paused go on.",
-        "Where members are selected, cancelled ones and those that stopped by an error are taken up again too, and ones "
-        "that ended without an answer start anew with another seed, once.",
+        "Where members are selected, cancelled ones and those that stopped by an error are taken up again too, and "
+        "ones that ended without an answer start anew with another seed, once.",
     ),
     CANCEL: (
         "These members end, with their SLURM jobs; what these had not finished is lost.",

@@ -155,9 +155,10 @@ def _asks_for_json() -> bool:
 def _limit(app: Flask) -> None:
     """Few attempts from one address, and few for one name from wherever."""
     limiter = Limiter(_address, app=app, storage_uri="memory://")
-    view = app.view_functions["login.log_in"]
-    view = limiter.limit(ATTEMPTS, key_func=_name)(view)
-    app.view_functions["login.log_in"] = limiter.limit(ATTEMPTS, key_func=_address)(view)
+    view: Any = app.view_functions["login.log_in"]
+    for key in (_name, _address):
+        view = limiter.limit(ATTEMPTS, key_func=key)(view)
+    app.view_functions["login.log_in"] = view
 
 
 def _address() -> str:

@@ -207,6 +207,6 @@ def _write(file: Path, users: Mapping[str, User]) -> None:
 
 def _unreadable(file: Path, error: OSError) -> str:
     return (
-        f"`{file}`, the file of those who may log in, cannot be read: {error.strerror}; `alflow dashboard user add NAME "
-        f"--users {file}` makes one"
+        f"`{file}`, the file of those who may log in, cannot be read: {error.strerror}; "
+        f"`alflow dashboard user add NAME --users {file}` makes one"
     )
