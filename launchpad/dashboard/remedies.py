@@ -12,7 +12,7 @@ _REMEDIES: tuple[tuple[str, str, str], ...] = (
     (
         POINTS,
         r"^scf_not_converged",
-        "More `scf_retries` (a rung of the code's ladder each), softer mixing or more smearing in `dft`; of a structure "
+        "More `scf_retries` (a rung of the code's ladder each), softer mixing or more smearing in `dft`; of one "
         "far from the rest a smaller `simulation.trust_radius`. The run goes on without it.",
     ),
     (
@@ -121,7 +121,7 @@ _REMEDIES: tuple[tuple[str, str, str], ...] = (
     (
         STEPS,
         r"ModuleNotFoundError|ImportError",
-        "A package is missing where the worker runs: install al-workflows with the extras of your DFT code, then rerun.",
+        "A package is missing where the worker runs: install al-workflows with the extras of your DFT code; rerun.",
     ),
     (
         STEPS,

@@ -69,9 +69,19 @@ class Work:
         return sum(len(crew.taken) for crew in self.crews)
 
     @property
+    def taken(self) -> list[Taken]:
+        """All that somebody has taken."""
+        return [*(one for crew in self.crews for one in crew.taken), *self.reserved]
+
+    @property
     def lost(self) -> list[Taken]:
         """What looks lost."""
-        return [one for one in (*(one for crew in self.crews for one in crew.taken), *self.reserved) if one.lost]
+        return [one for one in self.taken if one.lost]
+
+    @property
+    def jobs(self) -> int:
+        """Fireworks that were taken for a SLURM job, or by one."""
+        return sum(one.held.job is not None for one in self.taken)
 
     @property
     def ready(self) -> int:
