@@ -18,7 +18,7 @@ from flask_wtf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.wrappers import Response
 
-from al_workflows.errors import AlWorkflowsError, InputError
+from al_workflows.errors import InputError
 from launchpad.dashboard.config import DashboardConfig
 from launchpad.dashboard.users import User, Users, secret_key
 
@@ -58,26 +58,35 @@ class Accounts:
     def load(self, identity: str) -> Account | None:
         """Whose session it is; None if the user, the password or the session is no longer."""
         name, _, _ = identity.partition("|")
-        user = _readable(self.users).get(name)
+        try:
+            user = self.users.read().get(name)
+        except InputError as error:  # it was well when we began
+            logger.warning("nobody is let in: %s", error)
+            return None
         if user is None or not hmac.compare_digest(self.account(user).id.encode(), identity.encode()):
             return None
         since = session.get("since")
-        if not isinstance(since, int) or not 0 <= time.time() - since < LIFETIME:
+        if not isinstance(since, int) or not 0 <= now() - since < LIFETIME:
             return None
         return None if session.get("id") in self._ended else self.account(user)
 
     def end(self, identity: str) -> None:
         """Have a session end, copies of its cookie included."""
-        now = time.time()
         with self._lock:
-            self._ended = {one: when for one, when in self._ended.items() if now - when < LIFETIME} | {identity: now}
+            kept = {one: when for one, when in self._ended.items() if now() - when < LIFETIME}
+            self._ended = kept | {identity: now()}
+
+
+def now() -> float:
+    """Time, s since 1970."""
+    return time.time()
 
 
 def begin_session() -> None:
     """Nothing of what the browser held before counts any more."""
     session.clear()
     session.permanent = True
-    session["since"], session["id"] = int(time.time()), secrets.token_hex(16)
+    session["since"], session["id"] = int(now()), secrets.token_hex(16)
 
 
 def protect(app: Flask, config: DashboardConfig) -> None:
@@ -130,13 +139,6 @@ def own_path(said: str | None) -> str | None:
     if not said or not said.startswith("/") or said.startswith("//") or len(said) > 2000:
         return None
     return None if "\\" in said or any(not letter.isprintable() for letter in said) else said
-
-
-def _readable(users: Users) -> Any:
-    try:
-        return users.read()
-    except InputError as error:  # it was well when we began
-        raise AlWorkflowsError(str(error)) from None
 
 
 def _need_login() -> Response | tuple[Response, int] | None:

@@ -6,6 +6,7 @@ from flask import Blueprint, abort, redirect, render_template, request, session,
 from flask_login import login_user, logout_user
 from werkzeug.wrappers import Response
 
+from al_workflows.errors import InputError
 from launchpad.dashboard import login
 
 pages = Blueprint("login", __name__)
@@ -30,10 +31,13 @@ def log_in() -> Response | tuple[str, int]:
         abort(404)
     login.refuse_without_tls()
     name = request.form.get("name", "")
-    user = accounts.users.check(name, request.form.get("password", ""))
+    try:
+        user, there = accounts.users.check(name, request.form.get("password", "")), accounts.users.read()
+    except InputError as error:
+        login.logger.warning("nobody is let in: %s", error)
+        abort(503, "The file of those who may log in cannot be used; the dashboard's own output says why.")
     if user is None:
-        # somebody may have typed a password in the place of the name
-        known = name if name in accounts.users.read() else "a name that is not there"
+        known = name if name in there else "a name that is not there"  # or a password in the wrong place
         login.logger.warning("refused to log in %s from %s", known, request.remote_addr)
         return _form(WRONG, name[:100]), 401
     login.begin_session()
