@@ -6,6 +6,8 @@ import re
 
 #: what failed: single points, runs that ended without an answer, Fireworks that stopped by an error, launches lost
 POINTS, RUNS, STEPS, LOSSES = "points", "runs", "steps", "losses"
+#: letters of a cause that are looked at
+LONGEST = 600
 
 #: (what failed, pattern of status or cause, what to do); the first that fits
 _REMEDIES: tuple[tuple[str, str, str], ...] = (
@@ -166,7 +168,7 @@ _ERRNO = re.compile(r"\[Errno \d+\]|exit status \d+")
 
 def remedy(kind: str, cause: str) -> str:
     """What to do about ``cause``, which begins with the status of a point or the verdict of a run."""
-    return next(what for of, pattern, what in _COMPILED if of == kind and pattern.search(cause))
+    return next(what for of, pattern, what in _COMPILED if of == kind and pattern.search(cause[:LONGEST]))
 
 
 def alike(cause: str) -> str:
@@ -174,7 +176,7 @@ def alike(cause: str) -> str:
 
     Numbers of errors and exit statuses stay: they are the cause.
     """
-    said = _PATH.sub("…", _KEY.sub("…", " ".join(cause.split())))
+    said = _PATH.sub("…", _KEY.sub("…", " ".join(cause[:LONGEST].split())))
     said = _HEX.sub("…", _ELEMENT.sub(r"\1", said))
     pieces, place = [], 0
     for kept in _ERRNO.finditer(said):
