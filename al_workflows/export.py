@@ -10,6 +10,7 @@ import enum
 import io
 import os
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,15 +40,27 @@ def export(history: RunHistory, form: Format, path: Path) -> int:
     EnvironmentProblem
         The file cannot be written.
     """
+    labels = accepted(history)
+    content = extxyz(history.run, labels) if form is Format.EXTXYZ else _ase_db(history.run, labels)
+    write_atomically(path, content, durable=False)
+    return len(labels)
+
+
+def accepted(history: RunHistory) -> list[Label]:
+    """The run's accepted labels.
+
+    Raises
+    ------
+    InputError
+        There is none.
+    """
     labels = [label for label in history.labels if label.ok]
     if not labels:
         raise InputError(
             f"run {history.run} has no single point that succeeded (of {len(history.labels)}), so there is nothing to "
             f"export; `alflow show {history.run}` says why"
         )
-    content = _extxyz(history.run, labels) if form is Format.EXTXYZ else _ase_db(history.run, labels)
-    write_atomically(path, content, durable=False)
-    return len(labels)
+    return labels
 
 
 def provenance(run: str, label: Label) -> dict[str, Any]:
@@ -66,18 +79,28 @@ def provenance(run: str, label: Label) -> dict[str, Any]:
 
 
 def image(run: str, label: Label) -> Atoms:
-    """The structure of an accepted label with ``REF_energy``, ``REF_forces`` and where they come from."""
+    """The structure of a label with where it comes from, and ``REF_energy`` and ``REF_forces`` if it was accepted."""
     atoms = _bare(label)
     # ASE writes backslashes as they are, and readers take them for the beginning of an escape
     about = {key: _plain(value) for key, value in provenance(run, label).items()}
-    atoms.info = {"REF_energy": label.energy, **about}
-    atoms.arrays["REF_forces"] = label.forces
+    atoms.info = about
+    if label.energy is not None and label.forces is not None:
+        atoms.info = {"REF_energy": label.energy, **about}
+        atoms.arrays["REF_forces"] = label.forces
     return atoms
 
 
-def _extxyz(run: str, labels: list[Label]) -> str:
+def extxyz(run: str, labels: Sequence[Label]) -> str:
+    """The structures of ``labels`` (:func:`image`), one after the other."""
     text = io.StringIO()
     ase.io.write(text, [image(run, label) for label in labels], format="extxyz")
+    return text.getvalue()
+
+
+def plain_extxyz(atoms: Atoms) -> str:
+    """A structure without results."""
+    text = io.StringIO()
+    ase.io.write(text, atoms, format="extxyz")
     return text.getvalue()
 
 

@@ -13,6 +13,23 @@ from al_workflows.simulations.displacement import asks_for_curvature
 from al_workflows.spec import RunSpec
 
 
+@dataclass(frozen=True)
+class Span:
+    """A Firework's time: times are s since 1970, None where it has not come to that.
+
+    ``waited_from`` is when it might have run; ``cycle`` is None of what belongs to no cycle; ``state`` is FireWorks'.
+    """
+
+    fw_id: int
+    step: str
+    cycle: int | None
+    worker: str
+    waited_from: float | None
+    started: float | None
+    ended: float | None
+    state: str
+
+
 @dataclass(frozen=True, eq=False)
 class RunHistory:
     """A run's records in order, from a database or a directory.
@@ -22,7 +39,8 @@ class RunHistory:
     ``remark`` a sentence beside it; ``created`` is UTC in words; ``versions`` are those of the run's start, and empty
     where they were not kept; ``final`` is where a path ends, None for any other simulation. ``reference`` are frames of
     other dynamics, or the images of another band with their energies, e.g. by DFT, to show beside the run's.
-    ``borrowed`` are the keys of other runs' labels that the run has learned from.
+    ``borrowed`` are the keys of other runs' labels that the run has learned from. ``spans`` are its Fireworks' times,
+    of a run in a database, and ``read_at`` when that was read (s since 1970).
     """
 
     run: str
@@ -39,6 +57,8 @@ class RunHistory:
     final: Atoms | None = None
     reference: tuple[Atoms, ...] = ()
     borrowed: tuple[str, ...] = ()
+    spans: tuple[Span, ...] = ()
+    read_at: float | None = None
 
     @property
     def verdict(self) -> Verdict | None:

@@ -16,6 +16,8 @@ from pymongo import ASCENDING, InsertOne, ReplaceOne
 from pymongo.database import Database
 from pymongo.errors import BulkWriteError
 
+from al_workflows.campaign.member import Role
+from al_workflows.campaign.results import Outcome
 from al_workflows.campaign.schedule import Entry
 from al_workflows.campaign.states import BEGUN, MemberState
 from al_workflows.errors import InputError
@@ -50,7 +52,7 @@ class MemberStore:
     def known(self, name: str) -> dict[str, Document]:
         """The campaign's entries by key: version, origin, group, order, wave, state and run."""
         shown = dict.fromkeys(("key", "version", "origin", "group", "order", "wave", "state", "run"), 1)
-        return {one["key"]: one for one in self._members.find(_current(name), shown)}
+        return {one["key"]: one for one in self._members.find(current_members(name), shown)}
 
     def put_inputs(self, inputs: Sequence[Document]) -> None:
         """Store what runs are made of (ids are the runs'); those that are there are the same."""
@@ -104,7 +106,7 @@ class MemberStore:
 
     def find(self, name: str, where: Mapping[str, Any] | None = None) -> Iterator[Document]:
         """The campaign's entries that fit ``where``, in the plan's order."""
-        yield from self._members.find({**_current(name), **(where or {})}).sort("order", ASCENDING)
+        yield from self._members.find({**current_members(name), **(where or {})}).sort("order", ASCENDING)
 
     def of_run(self, run: str) -> list[Document]:
         """Entries whose run that is: campaign, key, state, calls."""
@@ -153,7 +155,7 @@ class MemberStore:
     def set_states(self, name: str, where: Mapping[str, Any], state: MemberState, reason: str = "") -> int:
         """Say of all members that fit ``where`` what they do now; their number."""
         found = {"state": state.value, "reason": reason}
-        return int(self._members.update_many({**_current(name), **where}, {"$set": found}).modified_count)
+        return int(self._members.update_many({**current_members(name), **where}, {"$set": found}).modified_count)
 
     def put_progress(self, run: str, progress: Mapping[str, Any]) -> None:
         """Store where the run stands, with its members that have not ended."""
@@ -183,13 +185,32 @@ class MemberStore:
         """By role and state: ``members``, ``calls``, ``seconds`` and ``failures``; in one query."""
         of = {"_id": {"role": "$role", "state": "$state"}, "members": {"$sum": 1}, "calls": {"$sum": "$calls"}}
         of |= {"seconds": {"$sum": "$seconds"}, "failures": {"$sum": "$failed"}}
-        return list(self._members.aggregate([{"$match": _current(name)}, {"$group": of}]))
+        return list(self._members.aggregate([{"$match": current_members(name)}, {"$group": of}]))
 
     def uncertainty(self, run: str, cycle: int) -> float | None:
         """The largest force uncertainty among the structures that the run asked for in ``cycle``, eV/Å."""
         found = self._db[LABELS].find({"run": run, "cycle": cycle}, {"request.uncertainty": 1})
         values = [one["request"]["uncertainty"] for one in found if one["request"].get("uncertainty") is not None]
         return max(values, default=None)
+
+
+def outcome(one: Mapping[str, Any]) -> Outcome:
+    """A member and what became of it, of its document."""
+    return Outcome(
+        key=one["key"],
+        role=Role(one["role"]),
+        run=one["run"],
+        version=one["version"],
+        state=MemberState(one["state"]),
+        reason=one["reason"],
+        tags=one["tags"],
+        references=dict(one["references"]),
+        energy=one["energy"],
+        fmax=one["fmax"],
+        calls=one["calls"],
+        seconds=one["seconds"],
+        summary=one.get("result", {}),
+    )
 
 
 def selection(where: Mapping[str, str]) -> Document:
@@ -208,7 +229,8 @@ def _like(value: str) -> Any:
     return {"$regex": f"^{pattern}$"}
 
 
-def _current(name: str) -> Document:
+def current_members(name: str) -> Document:
+    """A query of the campaign's entries as they stand."""
     return {"campaign": name, "state": {"$ne": _SUPERSEDED}}
 
 

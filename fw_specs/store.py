@@ -17,7 +17,7 @@ from pymongo.errors import DuplicateKeyError
 from al_workflows.errors import InputError, RecordMissing
 from al_workflows.history import RunHistory
 from al_workflows.potential import Potential, dump, load
-from al_workflows.records import Cycle, Label, Pool, Selection, Verdict, VerdictKind, atoms_to_dict
+from al_workflows.records import Cycle, Label, Pool, Rejection, Selection, Verdict, VerdictKind, atoms_to_dict
 from al_workflows.results import RunResult
 from al_workflows.simulations.displacement import asks_for_curvature
 from al_workflows.spec import RunSpec
@@ -229,11 +229,12 @@ class Store:
         pools = (self.pool(run, cycle.index) for cycle in reversed(cycles))
         return next((pool for pool in pools if pool is not None and not asks_for_curvature(pool)), None)
 
-    def history(self, run: str) -> RunHistory:
-        """All that is known of the run, finished or not."""
-        stored, cycles, asked = self.run(run), self.cycles(run), self._db[CYCLES].distinct("cycle", {"run": run})
-        pools = {cycle: self.pool(run, cycle) for cycle in asked}
-        selections = {cycle: self.selection(run, cycle) for cycle in asked}
+    def history(self, run: str, pools: Mapping[int, Pool] | None = None) -> RunHistory:
+        """All that is known of the run, finished or not; ``pools`` by cycle where the caller has them (None: all)."""
+        stored, cycles = self.run(run), self.cycles(run)
+        if pools is None:
+            found = {cycle: self.pool(run, cycle) for cycle in self._db[CYCLES].distinct("cycle", {"run": run})}
+            pools = {cycle: pool for cycle, pool in found.items() if pool is not None}
         verdict = cycles[-1].verdict if cycles else None
         return RunHistory(
             run=run,
@@ -241,8 +242,8 @@ class Store:
             start=stored.start,
             cycles=cycles,
             labels=self.labels(run),
-            pools={cycle: pool for cycle, pool in pools.items() if pool is not None},
-            rejected={cycle: selection.rejected for cycle, selection in selections.items() if selection is not None},
+            pools=pools,
+            rejected=self._rejected(run),
             state=verdict.kind.value if verdict and verdict.kind is not VerdictKind.CONTINUE else "UNFINISHED",
             remark=verdict.reason if verdict else "no cycle has been checked yet",
             created=f"{stored.created:%Y-%m-%d %H:%M} UTC",
@@ -250,6 +251,15 @@ class Store:
             final=stored.final,
             borrowed=tuple(borrowed_keys(self._db, run)),
         )
+
+    def _rejected(self, run: str) -> dict[int, tuple[Rejection, ...]]:
+        found = self._db[CYCLES].find(
+            {"run": run, "selection": {"$exists": True}}, {"cycle": 1, "selection.rejected": 1}
+        )
+        return {
+            one["cycle"]: tuple(Rejection.from_dict(each) for each in one["selection"].get("rejected", ()))
+            for one in found.sort("_id", ASCENDING)
+        }
 
     # --- blobs ----------------------------------------------------------------------------------------------------
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from fireworks import LaunchPad
 
 from al_workflows.campaign.export import DataSet, Exported, surface_of
-from al_workflows.campaign.member import Role
 from al_workflows.campaign.results import CampaignResults, Outcome, campaign_results
 from al_workflows.campaign.states import Limits, MemberState
 from al_workflows.claim import writable_directory
@@ -18,7 +18,7 @@ from al_workflows.spec import ResourcesSpec
 from fw_specs import campaign_turns
 from fw_specs.campaign_store import CampaignStore
 from fw_specs.campaign_submit import Submitted, submit_members
-from fw_specs.member_store import selection
+from fw_specs.member_store import outcome, selection
 from fw_specs.store import Store
 from launchpad.planned_campaign import PlannedCampaign
 from launchpad.queue_keys import check_resources
@@ -69,24 +69,10 @@ def read_results(launchpad: LaunchPad, name: str) -> CampaignResults:
 
 
 def _outcome(launchpad: LaunchPad, one: Mapping[str, Any]) -> Outcome:
-    state, reason = MemberState(one["state"]), one["reason"]
-    if state is MemberState.STOPPED and reason == campaign_turns.STOPPED:
-        reason = fizzled_cause(launchpad, one["run"])
-    return Outcome(
-        key=one["key"],
-        role=Role(one["role"]),
-        run=one["run"],
-        version=one["version"],
-        state=state,
-        reason=reason,
-        tags=one["tags"],
-        references=dict(one["references"]),
-        energy=one["energy"],
-        fmax=one["fmax"],
-        calls=one["calls"],
-        seconds=one["seconds"],
-        summary=one.get("result", {}),
-    )
+    found = outcome(one)
+    if found.state is MemberState.STOPPED and found.reason == campaign_turns.STOPPED:
+        return replace(found, reason=fizzled_cause(launchpad, found.run))
+    return found
 
 
 def export_campaign(launchpad: LaunchPad, name: str, directory: Path, where: Mapping[str, str]) -> Exported:

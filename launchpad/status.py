@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import time
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,6 +17,7 @@ from fw_specs import lost
 from fw_specs.keys import RUN
 from fw_specs.store import Store
 from launchpad.fizzled import is_outage, last_trace
+from launchpad.timeline import read_spans
 
 
 class RunState(enum.StrEnum):
@@ -127,7 +129,7 @@ def read_history(launchpad: LaunchPad, name: str) -> RunHistory:
     """
     store = Store(launchpad.db)
     status = read_status(launchpad, store.find_run(name))
-    history = store.history(status.run)
+    history = replace(store.history(status.run), spans=read_spans(launchpad, status.run), read_at=time.time())
     if status.state.ended:
         return history
     if status.state is RunState.FIZZLED:

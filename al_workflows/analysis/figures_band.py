@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
+from al_workflows.analysis.meaning import mean_cycle
 from al_workflows.analysis.metrics import barrier_errors
 from al_workflows.analysis.style import LIGHT, Style, cycle_colours, legend, new_axes, whole_numbers
 from al_workflows.band import path_lengths
@@ -36,12 +37,14 @@ def band_energies(history: RunHistory, style: Style = LIGHT) -> Figure | None:
     for cycle, band in bands.items():
         along, colour = path_lengths(band.positions), colour_of(cycle)
         final = band is last
-        axes.plot(along, band.energies - zero, ".-", color=colour, lw=2.2 if final else 1.3, ms=7 if final else 4)
+        width, size = (2.2, 7) if final else (1.3, 4)
+        (line,) = axes.plot(along, band.energies - zero, ".-", color=colour, lw=width, ms=size)
+        mean_cycle(line, "model", cycle)
         for index in range(len(band)):
             label = label_at(band.frame(index), history.labels)
             if label is None or label.energy is None or not (final or label.cycle == cycle):
                 continue
-            axes.plot(
+            (point,) = axes.plot(
                 [along[index]],
                 [label.energy - zero],
                 "o",
@@ -52,6 +55,7 @@ def band_energies(history: RunHistory, style: Style = LIGHT) -> Figure | None:
                 label=None if named else "DFT",
                 zorder=3,
             )
+            mean_cycle(point, "DFT", cycle)
             named = True
     if history.reference:
         energies = np.array([image.get_potential_energy() for image in history.reference])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
+from al_workflows.analysis.meaning import mean
 from al_workflows.analysis.style import LIGHT, Style, legend, new_axes, whole_numbers
 from al_workflows.analysis.trajectory import TOTAL, Radial, mean_square_displacement, of_frames, of_pool
 from al_workflows.force_errors import ALL, ForceErrors
@@ -47,7 +48,8 @@ def force_errors(history: RunHistory, style: Style = LIGHT) -> Figure | None:
         finite = [(count, bound) for count, _, bound in found if np.isfinite(bound)]
         for number, (count, bound) in enumerate(finite):
             said = f"bound ({100 * accuracy.confidence:g} %)" if number == 0 else None
-            axes.plot([count], [bound], "_", color=style.blue, ms=12, mew=1.6, label=said)
+            (mark,) = axes.plot([count], [bound], "_", color=style.blue, ms=12, mew=1.6, label=said)
+            mean(mark, "bound")
         axes.axhline(accuracy.force_mae, color=style.ink, ls="--", lw=1, label=f"limit {accuracy.force_mae:g} eV/Å")
     axes.set_yscale("log")
     axes.set_xlim(0, counts[-1] + 1)
@@ -96,14 +98,16 @@ def radial(history: RunHistory, style: Style = LIGHT) -> Figure | None:
     for number, (name, values) in enumerate(shown):
         colour, width = (style.ink, 1.8) if name == TOTAL else (colours[(number - 1) % len(colours)], 1.2)
         # partial functions of one adsorbate are many times the total one
-        axes.plot(found.distances, values / values.max() - 1.15 * number, "-", color=colour, lw=width)
+        (line,) = axes.plot(found.distances, values / values.max() - 1.15 * number, "-", color=colour, lw=width)
+        mean(line, name)
         # beside its curve: a legend of so many would lie on the curves
         edge = axes.get_yaxis_transform()
         axes.text(1.01, 0.1 - 1.15 * number, name, color=colour, transform=edge, va="center", fontsize="small")
         for said, dashes, other in others:
             shifted = other.values[name] / values.max() - 1.15 * number
             label = said if number == 0 else None
-            axes.plot(found.distances, shifted, dashes, color=style.blue, lw=1.4, label=label)
+            (line,) = axes.plot(found.distances, shifted, dashes, color=style.blue, lw=1.4, label=label)
+            mean(line, f"{name}, {said}")
     axes.set_xlim(1.0, found.distances[-1])
     axes.set_yticks([])
     if others:

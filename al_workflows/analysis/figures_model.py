@@ -25,9 +25,9 @@ def energy_parity(history: RunHistory, style: Style = LIGHT) -> Figure | None:
     model = np.array([one.model_energy for one in found]) - zero
     figure, axes = new_axes(style, "DFT energy above the lowest (eV)", "model energy (eV)")
     colour_of = cycle_colours(figure, axes, style, [one.cycle for one in found])
-    colours = colour_of([one.cycle for one in found])
-    axes.scatter(dft, model, c=colours, s=34, edgecolors=style.ink, linewidths=0.6, zorder=3)
-    _finish_parity(axes, style, dft, model, np.array([one.cycle for one in found]), "eV")
+    cycles = np.array([one.cycle for one in found])
+    colour_of.scatter(axes, dft, model, cycles, s=34, edgecolors=style.ink, linewidths=0.6, zorder=3)
+    _finish_parity(axes, style, dft, model, cycles, "eV")
     return figure
 
 
@@ -41,7 +41,7 @@ def force_parity(history: RunHistory, style: Style = LIGHT) -> Figure | None:
     figure, axes = new_axes(style, "DFT force component (eV/Å)", "model force component (eV/Å)")
     colour_of = cycle_colours(figure, axes, style, [one.cycle for one in found])
     cycles = np.concatenate([np.full(one.dft_forces.size, one.cycle) for one in found])
-    points = axes.scatter(dft, model, c=colour_of(cycles), s=10, linewidths=0, alpha=0.8, zorder=3)
+    points = colour_of.scatter(axes, dft, model, cycles, s=10, linewidths=0, alpha=0.8, zorder=3)
     points.set_rasterized(True)  # thousands of points would make a slow PDF
     _finish_parity(axes, style, dft, model, cycles, "eV/Å")
     return figure
@@ -55,10 +55,10 @@ def uncertainty(history: RunHistory, style: Style = LIGHT) -> Figure | None:
     sigma, error = np.array([one.uncertainty for one in found]), np.array([one.force_error for one in found])
     figure, axes = new_axes(style, "predicted force uncertainty σ (eV/Å)", "true force error (eV/Å)")
     colour_of = cycle_colours(figure, axes, style, [one.cycle for one in found])
-    colours = colour_of([one.cycle for one in found])
     axes.set_xscale("log")
     axes.set_yscale("log")
-    axes.scatter(sigma, error, c=colours, s=34, edgecolors=style.ink, linewidths=0.6, zorder=3)
+    cycles = [one.cycle for one in found]
+    colour_of.scatter(axes, sigma, error, cycles, s=34, edgecolors=style.ink, linewidths=0.6, zorder=3)
     both = np.concatenate([sigma, error])
     identity(axes, style, both.min() / 2, both.max() * 2)
     return figure

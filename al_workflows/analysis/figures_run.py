@@ -8,8 +8,18 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from al_workflows.analysis.meaning import mean, mean_cycle
 from al_workflows.analysis.metrics import relaxed_errors
-from al_workflows.analysis.style import LIGHT, Style, cycle_colours, legend, new_axes, whole_numbers
+from al_workflows.analysis.style import (
+    LIGHT,
+    Style,
+    cycle_colours,
+    legend,
+    new_axes,
+    step_colours,
+    whole_numbers,
+    wide_legend,
+)
 from al_workflows.history import RunHistory
 from al_workflows.results import STEPS
 from al_workflows.structures import max_force
@@ -31,7 +41,8 @@ def relaxation_energies(history: RunHistory, style: Style = LIGHT) -> Figure | N
     shown = []
     for cycle, pool in pools.items():
         colour, above = colour_of(cycle), np.asarray(pool.energies) - zero
-        axes.plot(range(len(pool)), above, "-", color=colour, lw=1.6)
+        (line,) = axes.plot(range(len(pool)), above, "-", color=colour, lw=1.6)
+        mean_cycle(line, "model", cycle)
         shown += [float(above[0]), float(above[-1])]
     labelled = [
         (label.request.pool_index, label.energy - zero, label.cycle)
@@ -40,10 +51,12 @@ def relaxation_energies(history: RunHistory, style: Style = LIGHT) -> Figure | N
     ]
     for number, (index, energy, cycle) in enumerate(labelled):
         model = float(pools[cycle].energies[index]) - zero
-        axes.plot([index, index], [model, energy], ":", color=colour_of(cycle), lw=1)
+        (joint,) = axes.plot([index, index], [model, energy], ":", color=colour_of(cycle), lw=1)
+        mean_cycle(joint, "model to DFT", cycle)
         name = "DFT" if number == 0 else None
         colour = colour_of(cycle)
-        axes.plot([index], [energy], "o", color=colour, mec=style.ink, mew=0.8, ms=6, label=name, zorder=3)
+        (point,) = axes.plot([index], [energy], "o", color=colour, mec=style.ink, mew=0.8, ms=6, label=name, zorder=3)
+        mean_cycle(point, "DFT", cycle)
         shown.append(energy)
     # a first model may fall by many eV on the way: show where the relaxations begin and end, and all of DFT
     low, high = min(shown), max(shown)
@@ -90,7 +103,8 @@ def structure_error(history: RunHistory, style: Style = LIGHT) -> Figure | None:
 def _curve(axes: Axes, style: Style, points: Sequence[tuple[int, float]], name: str) -> None:
     """A point for each cycle, and a line through the last cycle of each number of images."""
     last = dict(points)
-    axes.plot(list(last), list(last.values()), "-", color=style.blue)
+    (line,) = axes.plot(list(last), list(last.values()), "-", color=style.blue)
+    mean(line, f"last {name} of so many images")
     axes.plot(*zip(*points, strict=True), "o", color=style.blue, label=name)
 
 
@@ -130,22 +144,14 @@ def step_seconds(history: RunHistory, style: Style = LIGHT) -> Figure | None:
         return None
     figure, axes = new_axes(style, "cycle", "wall time (s)")
     below = np.zeros(len(cycles))
-    colours = dict(zip(STEPS, (style.yellow, style.green, style.pink, style.blue), strict=True))
+    colours = step_colours(style)
     for step in STEPS:
         spent = np.array([cycle.seconds.get(step, 0.0) for cycle in cycles])
         name = f"{step} {spent.sum():.3g} s"
-        axes.bar([cycle.index for cycle in cycles], spent, 0.8, below, color=colours[step], label=name)
+        bars = axes.bar([cycle.index for cycle in cycles], spent, 0.8, below, color=colours[step], label=name)
+        mean(bars, step)
         below += spent
     axes.set_xlim(cycles[0].index - 0.6, cycles[-1].index + 0.6)
     whole_numbers(axes)
-    axes.legend(
-        frameon=False,
-        fontsize=8,
-        labelcolor=style.ink,
-        ncols=4,
-        loc="lower center",
-        bbox_to_anchor=(0.5, 1.0),
-        columnspacing=1.2,
-        handlelength=1.2,
-    )
+    wide_legend(axes, style)
     return figure

@@ -4,29 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from matplotlib.figure import Figure
 
-from al_workflows.analysis import figures_band, figures_md, figures_model, figures_run
+from al_workflows.analysis import figures_band, figures_md, figures_model, figures_run, figures_saddle
+from al_workflows.analysis.figures_timeline import timeline
 from al_workflows.analysis.style import Style
 from al_workflows.history import RunHistory
 
+Known = TypeVar("Known")
+
 
 @dataclass(frozen=True)
-class Entry:
-    """One figure: ``name`` is also its file's, ``missing`` says why a run may not have it."""
+class Entry(Generic[Known]):
+    """One figure of all that is ``Known`` of a run (or of a campaign).
+
+    ``name`` is also its file's, ``missing`` says why there may be none.
+    """
 
     name: str
     title: str
     caption: str
     missing: str
-    draw: Callable[[RunHistory, Style], Figure | None]
+    draw: Callable[[Known, Style], Figure | None]
 
 
 _NO_POOL = "no relaxation on a model has been kept for this run yet"
 _NO_PREDICTION = "DFT has not yet answered for a frame that a model predicted"
 
-GALLERY = (
+GALLERY: tuple[Entry[RunHistory], ...] = (
     Entry(
         "dft_force",
         "Convergence",
@@ -93,7 +100,15 @@ GALLERY = (
 
 _OF_RELAXATIONS = ("dft_force", "relaxation_energies", "energy_error", "structure_error")
 #: of a path between two structures
-BAND_GALLERY = (
+BAND_GALLERY: tuple[Entry[RunHistory], ...] = (
+    Entry(
+        "saddle_convergence",
+        "Convergence",
+        "What DFT says at each cycle's saddle: how far the model's energy is off, and the largest force; and at the "
+        "ends once the path's are known. Each in units of its limit: the run has converged when all are below 1.",
+        "DFT has not answered for a saddle of the model yet",
+        figures_saddle.saddle_convergence,
+    ),
     Entry(
         "band_energies",
         "Bands on the model",
@@ -116,7 +131,7 @@ _NO_TRAJECTORY = "no trajectory has been kept for this run yet"
 
 _OF_MODELS = tuple(entry for entry in GALLERY if entry.name.endswith("_parity") or entry.name == "uncertainty")
 #: of molecular dynamics
-MD_GALLERY = (
+MD_GALLERY: tuple[Entry[RunHistory], ...] = (
     Entry(
         "force_errors",
         "Convergence",
@@ -153,10 +168,20 @@ MD_GALLERY = (
 )
 
 
+#: of a run in a database, whose Fireworks' times are known
+TIMELINE: Entry[RunHistory] = Entry(
+    "timeline",
+    "When each Firework ran",
+    "Waiting is faint, running has its step's colour. A Firework waits from when it might have run.",
+    "none of the run's Fireworks could run yet",
+    lambda history, style: timeline(history.spans, style, history.read_at),
+)
+
 #: the names of all figures that a report may hold
-NAMES = frozenset(entry.name for entry in (*GALLERY, *BAND_GALLERY, *MD_GALLERY))
+NAMES = frozenset(entry.name for entry in (*GALLERY, *BAND_GALLERY, *MD_GALLERY, TIMELINE))
 
 
-def gallery_of(history: RunHistory) -> tuple[Entry, ...]:
-    """The figures that suit a run of its kind."""
-    return {"neb": BAND_GALLERY, "md": MD_GALLERY}.get(history.spec.simulation.kind, GALLERY)
+def gallery_of(history: RunHistory) -> tuple[Entry[RunHistory], ...]:
+    """The figures that suit a run of its kind; the timeline among them where its Fireworks are known."""
+    found = {"neb": BAND_GALLERY, "md": MD_GALLERY}.get(history.spec.simulation.kind, GALLERY)
+    return (*found, TIMELINE) if history.spans else found

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import yaml
 from pydantic import BaseModel
 
-from al_workflows.analysis.gallery import NAMES, Entry, gallery_of
-from al_workflows.analysis.style import DARK, LIGHT, image
+from al_workflows.analysis.gallery import NAMES, gallery_of
+from al_workflows.analysis.plates import Plate, environment, number, plate, write_plates
+from al_workflows.analysis.style import time_unit
 from al_workflows.files import write_atomically
 from al_workflows.force_errors import ALL, from_evidence
 from al_workflows.history import RunHistory
@@ -31,18 +29,8 @@ PAGE = "report.html"
 BARRIER_FACTS = (("barrier", HEIGHT), ("barrier back", HEIGHT_BACK), ("reaction energy", REACTION))
 
 
-@dataclass(frozen=True)
-class Plate:
-    """A figure on the page: as files (light) and for the page (both themes); ``png`` is None where there is none."""
-
-    entry: Entry
-    png: bytes | None
-    dark_png: bytes | None
-    pdf: bytes | None
-
-
 def write_report(history: RunHistory, directory: Path) -> Path:
-    """Write ``report.html`` and each figure as PNG and PDF into ``directory``; the page's path.
+    """Write ``report.html`` and each figure as PNG, SVG, PDF and CSV into ``directory``; the page's path.
 
     Figures of an earlier report that this run does not have (any more) are removed.
 
@@ -51,41 +39,37 @@ def write_report(history: RunHistory, directory: Path) -> Path:
     EnvironmentProblem
         The directory cannot be made or written.
     """
-    plates = [_plate(history, entry) for entry in gallery_of(history)]
+    plates = [plate(history, entry) for entry in gallery_of(history)]
     write_atomically(directory / PAGE, page(history, plates), durable=False)
-    for name in NAMES - {plate.entry.name for plate in plates}:  # of another kind of run
-        for kind in ("png", "pdf"):
-            (directory / f"{name}.{kind}").unlink(missing_ok=True)
-    for plate in plates:
-        for kind, content in {"png": plate.png, "pdf": plate.pdf}.items():
-            path = directory / f"{plate.entry.name}.{kind}"
-            if content is None:
-                path.unlink(missing_ok=True)
-            else:
-                write_atomically(path, content, durable=False)
+    write_plates(plates, NAMES, directory)
     return directory / PAGE
+
+
+def whole_page(history: RunHistory) -> str:
+    """The page with all figures of the run."""
+    return page(history, [plate(history, entry) for entry in gallery_of(history)])
 
 
 def page(history: RunHistory, plates: Sequence[Plate]) -> str:
     """The page's HTML; all that comes from the run is escaped."""
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
-    environment.filters["uri"] = _data_uri
-    environment.filters["number"] = number
-    template = resources.files("al_workflows").joinpath("data", "report.html.j2").read_text()
-    return environment.from_string(template).render(
-        run=history,
-        facts=facts(history),
-        plates=plates,
-        ledger=[ledger_row(label) for label in history.labels],
-        stops={cycle: f"{pool.stop_reason.value}, {len(pool)} frames" for cycle, pool in history.pools.items()},
-        refused=[(cycle, one) for cycle, several in sorted(history.rejected.items()) for one in several],
-        steps=STEPS,
-        given=settings(history.spec, defaults=False),
-        settings=settings(history.spec, defaults=True),
-        codes=sorted({label.code for label in history.labels}),
-        hashes=sorted({label.dft_hash for label in history.labels}),
-        versions=history.versions,
-        reporter=installed_versions(),
+    return (
+        environment()
+        .get_template("report.html.j2")
+        .render(
+            run=history,
+            facts=facts(history),
+            plates=plates,
+            ledger=[ledger_row(label) for label in history.labels],
+            stops={cycle: f"{pool.stop_reason.value}, {len(pool)} frames" for cycle, pool in history.pools.items()},
+            refused=[(cycle, one) for cycle, several in sorted(history.rejected.items()) for one in several],
+            steps=STEPS,
+            given=settings(history.spec, defaults=False),
+            settings=settings(history.spec, defaults=True),
+            codes=sorted({label.code for label in history.labels}),
+            hashes=sorted({label.dft_hash for label in history.labels}),
+            versions=history.versions,
+            reporter=installed_versions(),
+        )
     )
 
 
@@ -188,25 +172,7 @@ def _given(model: BaseModel) -> dict[str, Any]:
     return given
 
 
-def number(value: float | None) -> str:
-    """Four decimals, or a dash for what is not there."""
-    return "–" if value is None else f"{value:.4f}"
-
-
 def duration(seconds: float) -> str:
     """A wall time in the unit that one would say it in."""
-    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
-        if seconds >= 2 * length:
-            return f"{seconds / length:.1f} {unit}"
-    return f"{seconds:.1f} s"
-
-
-def _plate(history: RunHistory, entry: Entry) -> Plate:
-    light, dark = entry.draw(history, LIGHT), entry.draw(history, DARK)
-    if light is None or dark is None:
-        return Plate(entry, None, None, None)
-    return Plate(entry, image(light, "png"), image(dark, "png"), image(light, "pdf"))
-
-
-def _data_uri(png: bytes) -> str:
-    return f"data:image/png;base64,{base64.b64encode(png).decode()}"
+    length, unit = time_unit(seconds)
+    return f"{seconds / length:.1f} {unit}"

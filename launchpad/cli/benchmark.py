@@ -47,3 +47,7 @@ app.command(
     epilog="Examples:  [cyan]alflow benchmark campaign[/cyan]   or   [cyan]alflow benchmark campaign --submit 0 "
     "--members 200 --sleep 10 --workers 4[/cyan]"
 )(benchmark_costs.campaign)
+app.command(
+    epilog="Examples:  [cyan]alflow benchmark dashboard[/cyan]   or   [cyan]alflow benchmark dashboard --members 1000 "
+    "--viewers 5 --seconds 20[/cyan]"
+)(benchmark_costs.dashboard)

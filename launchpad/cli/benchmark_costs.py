@@ -1,4 +1,4 @@
-"""The commands that measure what computing costs: predict, train, cycle, workflow, campaign."""
+"""The commands that measure what computing costs: predict, train, cycle, workflow, campaign, dashboard."""
 
 from __future__ import annotations
 
@@ -114,3 +114,31 @@ def campaign(
         settings |= {"memory of the process that submitted, MB": round(many.memory)}
     rows, sizes = ([], []) if many is None else (many.calls, many.sizes)
     write(document(rows, sizes, worked, here, settings, command_line()), output, "campaign")
+
+
+def dashboard(
+    members: Annotated[
+        int, typer.Option(min=300, help="Of the campaign that is looked at; six of ten have ended.")
+    ] = 10_000,
+    viewers: Annotated[int, typer.Option(min=1, max=200, help="Who look at the same time.")] = 20,
+    seconds: Annotated[float, typer.Option(min=1.0, help="How long they look.")] = 60.0,
+    output: OutputOption = DEFAULT_OUTPUT,
+) -> None:
+    """Time the dashboard's pages in a real browser, and its answers with many viewers, on a database of its own.
+
+    It needs Chromium and playwright (`pip install 'al-workflows[test]'`).
+    """
+    from al_workflows.benchmark.dashboard import document
+    from al_workflows.preflight import writable_directory
+    from launchpad.benchmark_dashboard import measure
+
+    output = writable_directory(output)
+    before = os.getloadavg()[1]
+    with Counter() as counter:
+        found = measure(members, viewers, seconds, counter.said)
+    settings: dict[str, object] = {"members": members, "viewers": viewers, "s that they looked": seconds}
+    settings |= {f"memory of the dashboard {when}, MB": round(size) for when, size in found.memory.items()}
+    settings |= {
+        "load of the machine over 5 minutes, before and after": [round(before, 1), round(os.getloadavg()[1], 1)]
+    }
+    write(document(found.loads, found.alone, found.together, viewers, settings, command_line()), output, "dashboard")

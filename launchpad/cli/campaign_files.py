@@ -1,4 +1,4 @@
-"""The commands that make tables and files of a campaign: results, reference and export."""
+"""The commands that make tables and files of a campaign: results, reference, report and export."""
 
 from __future__ import annotations
 
@@ -122,6 +122,38 @@ def reference(
     print(f"Written: {directory / 'comparison.json'}")
     if any(one.ends == "higher" for one in found):
         raise typer.Exit(1)
+
+
+def report(
+    name: NameArgument,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="DIR", help="By default alflow-report/<campaign>.", show_default=False),
+    ] = None,
+    reference: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="To show beside: comparison.json of `alflow campaign reference`.",
+            show_default=False,
+        ),
+    ] = None,
+    launchpad_file: LaunchpadOption = None,
+) -> None:
+    """Make a page of a campaign, finished or not: its figures, what it cost, its members, and what failed.
+
+    Writes report.html, which needs no other file, and each figure as PNG, SVG and PDF, with its numbers as CSV.
+    """
+    from launchpad.campaign_history import read_campaign_history
+    from launchpad.settings import connect, resolve
+
+    history = read_campaign_history(connect(resolve(launchpad_file), read_only=True), name, reference)
+    from al_workflows.analysis.campaign_report import write_campaign_report  # after what can go wrong: it takes a while
+    from al_workflows.preflight import writable_directory
+
+    page = write_campaign_report(history, writable_directory(output or Path("alflow-report") / name))
+    members = len(history.results.entries)
+    print(f"{page} is the report of campaign {name} ({members} members, {history.results.dft_calls} DFT calls)")
 
 
 def _print(found: CampaignResults) -> None:

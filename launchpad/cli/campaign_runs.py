@@ -29,6 +29,7 @@ def add_to(app: typer.Typer) -> None:
     app.command(epilog=example.format("reference screening --where adsorbate=O --method BFGS"))(
         campaign_files.reference
     )
+    app.command(epilog=example.format("report screening -o page"))(campaign_files.report)
     app.command(epilog=example.format("pause screening --where bulk=Pt"))(pause)
     app.command(epilog=example.format("resume screening --where 'site=hollow*' --where bulk=Pt"))(resume)
     app.command(epilog=example.format("cancel screening --where adsorbate=CO"))(cancel)

@@ -47,7 +47,7 @@ def report(
 ) -> None:
     """Make a page of a run, finished or not: its figures, ledger, settings and versions.
 
-    Writes report.html, which needs no other file, and each figure as PNG and PDF.
+    Writes report.html, which needs no other file, and each figure as PNG, SVG and PDF, with its numbers as CSV.
     """
     history = _history(run, output_of, launchpad_file)
     if reference is not None:

@@ -14,7 +14,18 @@ from launchpad.dashboard import errors, login, possible, words
 from launchpad.dashboard.changes import Changes
 from launchpad.dashboard.config import LOOPBACK_NAMES, DashboardConfig
 from launchpad.dashboard.database import Database
-from launchpad.dashboard.pages import actions, campaigns, changed, failures, library, runs, workers
+from launchpad.dashboard.pages import (
+    actions,
+    campaign,
+    campaigns,
+    changed,
+    failures,
+    label,
+    library,
+    run,
+    runs,
+    workers,
+)
 from launchpad.dashboard.pages import login as login_pages
 from launchpad.dashboard.service import Service, service
 from launchpad.dashboard.topics import FINGERPRINTS
@@ -32,8 +43,8 @@ NAVIGATION = (
     ("Failures", "failures.all_failures"),
 )
 PAGES = (
-    *(campaigns.pages, runs.pages, workers.pages, failures.pages, actions.pages),
-    *(login_pages.pages, changed.pages, library.pages),
+    *(campaigns.pages, campaign.pages, runs.pages, run.pages, label.pages),
+    *(workers.pages, failures.pages, actions.pages, login_pages.pages, changed.pages, library.pages),
 )
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from urllib.parse import quote, urlencode
 
-from flask import request, url_for
+from flask import request
 from werkzeug.exceptions import BadRequest
 
 
@@ -13,7 +14,8 @@ def here(**changes: object) -> str:
     query: dict[str, object] = {**request.args.to_dict()}
     query.update(changes)
     known = {name: str(value) for name, value in query.items() if value not in (None, "")}
-    return url_for(str(request.endpoint), **{**(request.view_args or {}), **known})
+    # not by url_for, which takes some names (_scheme, _external) for its own
+    return request.script_root + quote(request.path) + (f"?{urlencode(known)}" if known else "")
 
 
 def chosen_sort(keys: Mapping[str, object], default: str) -> tuple[str, bool]:

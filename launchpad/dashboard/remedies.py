@@ -122,7 +122,7 @@ _REMEDIES: tuple[tuple[str, str, str], ...] = (
     ),
     (
         STEPS,
-        r"ModuleNotFoundError|ImportError",
+        r"ModuleNotFoundError|ImportError|could not even be read",
         "A package is missing where the worker runs: install al-workflows with the extras of your DFT code; rerun.",
     ),
     (

@@ -2,24 +2,38 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import cast
+from dataclasses import dataclass, field
+from typing import Any, cast
 
 from fireworks import LaunchPad
 from flask import current_app, render_template
 
 from launchpad.dashboard.changes import Changes
 from launchpad.dashboard.config import DashboardConfig
+from launchpad.dashboard.data.histories import Histories
 from launchpad.dashboard.database import Database
+from launchpad.dashboard.figures import Drawn, kept
+from launchpad.dashboard.kept import Kept
+
+#: members that are kept in memory, all campaigns and what is made of them together
+MEMBERS_KEPT = 50_000
+
+
+def members_in(value: object) -> int:
+    """How many members a kept value is of; a little for one that is of none."""
+    return 100 + len(getattr(value, "rows", ()))
 
 
 @dataclass(frozen=True)
 class Service:
-    """Of one application."""
+    """Of one application. ``members`` keeps what was read of campaigns' members, by topic, version and what it is."""
 
     config: DashboardConfig
     database: Database
     changes: Changes
+    histories: Histories = field(default_factory=Histories)
+    drawn: Kept[Drawn] = field(default_factory=kept)
+    members: Kept[Any] = field(default_factory=lambda: Kept(MEMBERS_KEPT, members_in))
 
 
 def service() -> Service:

@@ -72,7 +72,9 @@ def test_the_page_needs_nothing_else(written: Path) -> None:
     assert not re.search(r"url\(|@import|https?://", html)
     assert "prefers-color-scheme: dark" in html
     files = {path.name for path in written.iterdir()}
-    assert files == {"report.html"} | {f"{entry.name}.{kind}" for entry in GALLERY for kind in ("png", "pdf")}
+    assert files == {"report.html"} | {
+        f"{entry.name}.{kind}" for entry in GALLERY for kind in ("png", "svg", "pdf", "csv")
+    }
 
 
 def test_the_page_says_what_the_run_is(history: RunHistory, written: Path) -> None:

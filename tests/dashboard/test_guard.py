@@ -273,6 +273,7 @@ def test_records_are_shown_as_text_on_every_page(text: str, lpad_file: Path, lpa
             shown += "broken into" in answer.text
             waiting += sorted(parsed.links - seen)
     assert {"/workers", "/failures", "/actions"} <= seen
+    assert all(any(part in one for one in seen) for part in ("/campaign/", "/label/", "/run/", "/actions/0"))
     assert shown >= 4
 
 

@@ -10,6 +10,8 @@ import yaml
 from fireworks import LaunchPad
 
 from fw_specs.campaign_store import CampaignStore
+from launchpad.campaign_history import read_campaign_history
+from launchpad.timeline import read_spans
 from tests.launchpad.test_campaign import Shell, shell
 
 __all__ = ["shell"]  # a fixture
@@ -40,6 +42,29 @@ def test_from_the_file_to_plain_dft(shell: Shell, lpad: LaunchPad, tmp_path: Pat
     assert sum(row["dft_calls"] for row in rows) < sum(row["direct_dft_calls"] for row in rows)
     assert shell("reference", "oxygen") == text  # what was computed is kept
 
+    comparison = "alflow-reference/oxygen/comparison.json"
+    assert "(4 members, " in shell("report", "oxygen", "-o", "page", "--reference", comparison)
+    page = (tmp_path / "page" / "report.html").read_text()
+    assert "4 CONVERGED" in page
+    assert "BFGS&#39;s mean of 4" in page
+    assert all((tmp_path / "page" / f"progress.{kind}").stat().st_size for kind in ("png", "svg", "pdf", "csv"))
+    history = read_campaign_history(lpad, "oxygen", tmp_path / comparison)
+    assert history.submitted is not None
+    assert history.ended.keys() == history.began.keys() == found.keys()
+    assert all(history.submitted <= history.began[key] < history.ended[key] for key in found)
+
+    spans = read_spans(lpad, first["run"])
+    assert {one.state for one in spans} == {"COMPLETED"}
+    assert {one.step for one in spans} == {"train", "simulate", "query", "dft", "check"}
+    assert all(one.worker for one in spans)
+    for one in spans:
+        assert one.waited_from is not None
+        assert one.started is not None
+        assert one.ended is not None
+        assert one.waited_from <= one.started <= one.ended
+    last = max(spans, key=lambda one: one.ended or 0.0)
+    assert (last.step, last.ended) == ("check", history.ended["Cu-111-t0-O-hollow1"])
+
     alone = FILE | {"run": FILE["run"] | {"sharing": None}}  # type: ignore[operator]
     (tmp_path / "alone.yaml").write_text(yaml.safe_dump(alone))
     shell("submit", "alone.yaml")
@@ -52,3 +77,11 @@ def test_what_cannot_be_compared(shell: Shell, tmp_path: Path) -> None:
     shell("submit", "oxygen.yaml")
     assert "does not answer runs" in shell("reference", "oxygen", "--method", "Newton", code=2)
     assert "no relaxation of campaign oxygen that fits" in shell("reference", "oxygen", "--where", "bulk=Pt", code=2)
+    report = ("report", "oxygen", "-o", "page", "--reference")
+    assert "cannot be read (No such file" in shell(*report, "nothing.json", code=2)
+    (tmp_path / "other.json").write_text('{"campaign": "nitrogen", "method": "BFGS", "members": []}')
+    assert "is of campaign nitrogen" in shell(*report, "other.json", code=2)
+    (tmp_path / "other.json").write_text("[]")
+    assert "it is no comparison" in shell(*report, "other.json", code=2)
+    assert not (tmp_path / "page").exists()
+    assert "'hydrogen' is not in this database" in shell("report", "hydrogen", code=2)

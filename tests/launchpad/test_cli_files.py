@@ -28,7 +28,8 @@ def test_report_and_export_of_a_directory_need_no_database(finished: str, tmp_pa
     page = tmp_path / "alflow-report" / finished / "report.html"
     assert finished in page.read_text()
     assert "CONVERGED" in done.stdout
-    assert page.with_name("relaxation_energies.pdf").exists()
+    assert all(page.with_name(f"relaxation_energies.{kind}").exists() for kind in ("png", "svg", "pdf", "csv"))
+    assert not page.with_name("timeline.png").exists()  # of a directory, nobody knows when
     done = alflow("export", "--output-of", "out", "-o", "train.extxyz", cwd=tmp_path, **none)
     assert done.returncode == 0, done.stderr
     images = read(tmp_path / "train.extxyz", index=":")
@@ -47,7 +48,11 @@ def test_report_and_export_of_a_run_in_the_database(lpad_file: Path, tmp_path: P
     assert alflow("submit", str(run_file(tmp_path)), *on, cwd=tmp_path).returncode == 0
     done = alflow("report", "small", "-o", "page", *on, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "WAITING" in (tmp_path / "page" / "report.html").read_text()
+    page = (tmp_path / "page" / "report.html").read_text()
+    assert "WAITING" in page
+    assert "When each Firework ran" in page
+    # its first Firework waits, and the others for that one
+    assert (tmp_path / "page" / "timeline.csv").read_text().splitlines()[1].startswith('1,waiting,"Firework ')
     assert "nothing to export" in refusal("export", "small", "-o", "a.db", "-f", "ase-db", *on, cwd=tmp_path)
     assert not (tmp_path / "a.db").exists()
 

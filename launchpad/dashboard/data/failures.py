@@ -14,6 +14,7 @@ from al_workflows.records import LabelStatus, VerdictKind
 from fw_specs.keys import CYCLES, LABELS, LOSSES, MEMBERS, RUN
 from launchpad.dashboard import remedies
 from launchpad.fizzled import is_outage, last_trace
+from launchpad.held import utc
 
 FAILED_STATUSES = tuple(status.value for status in LabelStatus if status is not LabelStatus.OK)
 UNANSWERED = (VerdictKind.FAILED.value, VerdictKind.STALLED.value, VerdictKind.BUDGET_SPENT.value)
@@ -154,9 +155,4 @@ def _losses(launchpad: LaunchPad, runs: set[str] | None) -> Iterator[_One]:
 
 
 def _time(value: Any) -> datetime.datetime | None:
-    """FireWorks writes times as text or as dates, all in UTC."""
-    if isinstance(value, str):
-        value = datetime.datetime.fromisoformat(value)
-    if not isinstance(value, datetime.datetime):
-        return None
-    return value if value.tzinfo is not None else value.replace(tzinfo=datetime.UTC)
+    return None if value is None else utc(value)

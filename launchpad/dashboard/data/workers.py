@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import time
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from fireworks.fw_config import RUN_EXPIRATION_SECS
 
 from fw_specs.keys import RUN, STEP
 from launchpad.dashboard.queue_watch import QueueSeen
-from launchpad.held import Held, Patience, read_held, why_lost
+from launchpad.held import Held, Patience, read_held, utc, why_lost
 
 #: s by which clocks may differ: what was written after the queue was asked cannot be judged by it
 CLOCKS = 5.0
@@ -144,16 +143,7 @@ def _queued(launchpad: LaunchPad) -> tuple[list[Queued], dict[str, int]]:
 
 def _locked(launchpad: LaunchPad) -> list[str]:
     """Runs whose workflow has been locked for longer than an update takes."""
-    before = datetime.datetime.fromtimestamp(time.time() - LOCKED, datetime.UTC).replace(tzinfo=None)
+    before = datetime.datetime.now(datetime.UTC) - datetime.timedelta(seconds=LOCKED)
     where = {"locked": {"$exists": True}, f"metadata.{RUN}": {"$exists": True}}
     found = launchpad.workflows.find(where, {f"metadata.{RUN}": 1, "updated_on": 1}).limit(LOCKS)
-    return sorted({one["metadata"][RUN] for one in found if _written(one.get("updated_on")) < before})
-
-
-def _written(value: object) -> datetime.datetime:
-    """FireWorks writes times as text or as dates, in UTC."""
-    if isinstance(value, str):
-        value = datetime.datetime.fromisoformat(value)
-    if not isinstance(value, datetime.datetime):
-        return datetime.datetime.min
-    return value.astimezone(datetime.UTC).replace(tzinfo=None) if value.tzinfo else value
+    return sorted({one["metadata"][RUN] for one in found if utc(one["updated_on"]) < before})

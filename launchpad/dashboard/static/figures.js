@@ -23,10 +23,11 @@
       const answer = await fetch(address, { headers: { Accept: "application/json" } });
       const found = await answer.json();
       if (!answer.ok) throw new Error(found.error || `error ${answer.status}`);
-      if (found.missing) { say(place, found.missing); place.dataset.empty = ""; return; }
+      if (found.missing) { say(place, found.missing); place.dataset.empty = ""; place.style.height = ""; return; }
       const Plotly = await plotly();
       if (!place.classList.contains("js-plotly-plot")) place.innerHTML = "";
       delete place.dataset.empty;
+      if (found.layout.height) place.style.height = `${found.layout.height}px`;
       await Plotly.react(place, found.data, { autosize: true, ...found.layout }, CONFIG);
       place.dataset.drawn = theme;
     } catch (error) {

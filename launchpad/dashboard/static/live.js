@@ -30,13 +30,17 @@
   const sourceOf = (element) => source.get(element) || element.outerHTML;
   const remember = () => document.querySelectorAll("[data-live]").forEach((one) => source.set(one, one.outerHTML));
 
+  const inUse = (form) => form.contains(document.activeElement) || [...form.elements].some((one) => one.matches("select")
+    ? ![...one.options].some((option) => option.defaultSelected) ? one.selectedIndex > 0 : ![...one.selectedOptions].every((option) => option.defaultSelected)
+    : "defaultValue" in one && one.value !== one.defaultValue);
+
   const replace = (fresh) => {
     let changed = false;
     for (const next of fresh.querySelectorAll("[data-live]")) {
       const now = document.getElementById(next.id);
       const text = next.outerHTML;
       if (!now) { location.reload(); return; }
-      if (sourceOf(now) === text) continue;
+      if (sourceOf(now) === text || (now.matches("form") && inUse(now))) continue;
       const open = new Set([...now.querySelectorAll("details[open][id]")].map((one) => one.id));
       const shut = new Set([...now.querySelectorAll("details:not([open])[id]")].map((one) => one.id));
       const focus = now.contains(document.activeElement) ? document.activeElement.id || document.activeElement.getAttribute("href") : null;
@@ -98,6 +102,12 @@
       busy = false;
     }
   };
+
+  // what is left empty in a form is left out of its address
+  document.addEventListener("formdata", (event) => {
+    if (event.target.method !== "get") return;
+    for (const [name, value] of [...event.formData]) if (value === "") event.formData.delete(name);
+  });
 
   document.addEventListener("DOMContentLoaded", () => {
     remember();
