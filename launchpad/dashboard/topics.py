@@ -12,7 +12,9 @@ from fw_specs.keys import CAMPAIGNS, CYCLES, LABELS, LOSSES, MEMBERS, RUN, RUNS
 
 def of_campaigns(launchpad: LaunchPad, _: str) -> Any:
     """All campaigns: what they are limited to and have spent, and how many members are in which state."""
-    stages = [{"$group": {"_id": {"c": "$campaign", "s": "$state"}, "n": {"$sum": 1}, "calls": {"$sum": "$calls"}}}]
+    # asked of those that have a campaign, which all have, an index has the answer
+    of = {"_id": {"c": "$campaign", "s": "$state"}, "n": {"$sum": 1}, "calls": {"$sum": "$calls"}}
+    stages = [{"$match": {"campaign": {"$gt": ""}}}, {"$group": of}]
     counts = sorted(launchpad.db[MEMBERS].aggregate(stages), key=str)
     return [list(launchpad.db[CAMPAIGNS].find({}, {"skipped": 0})), counts]
 
