@@ -13,7 +13,9 @@ INDEXES = (
     (LOSSES, ("fw_id", "at")),
     ("fireworks", (f"spec.{RUN}", "state")),
     (CYCLES, ("run", "closed.verdict.kind")),
-    (MEMBERS, ("campaign", "state")),
+    # all that counting a campaign's members takes, so that none is read for it; likewise how many ended lately
+    (MEMBERS, ("campaign", "state", "role", "calls", "seconds", "failed")),
+    (MEMBERS, ("campaign", "ended", "state", "calls")),
     (MEMBERS, ("campaign", "order")),
     (MEMBERS, ("run",)),
     (LABELS, ("status", "run")),

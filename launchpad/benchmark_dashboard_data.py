@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterator, Sequence
+from contextlib import chdir
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -169,7 +170,8 @@ def work_off(launchpad: LaunchPad, place: Path) -> str:
     prepared = long_run(LONG, LONG_CYCLES, 1)
     submit_run(launchpad, prepared, place / prepared.run)
     worker = FWorker(name="benchmark", query={f"spec.{RUN}": prepared.run})
-    while Store(launchpad.db).result(prepared.run) is None:
-        if not launch_rocket(launchpad, worker):
-            raise EnvironmentProblem(f"{prepared.run} stopped before its end: nothing was ready")
+    with chdir(place):  # FireWorks goes into the directory of what it launches
+        while Store(launchpad.db).result(prepared.run) is None:
+            if not launch_rocket(launchpad, worker):
+                raise EnvironmentProblem(f"{prepared.run} stopped before its end: nothing was ready")
     return prepared.run

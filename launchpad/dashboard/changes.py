@@ -22,8 +22,8 @@ WATCHED = (ACTIONS, CAMPAIGNS, CYCLES, LABELS, LOSSES, MEMBERS, POOLS, RUNS, "fi
 #: s between two looks where there are no change streams, and after a stream has broken
 INTERVAL = 2.0
 #: s between two readings of one topic, however much happens, and at least so many times as long as a reading takes:
-#: where much is read, and all that is drawn of it, pages follow a little later
-RATE, PATIENCE = 1.0, 100.0
+#: where much is read, and all that is drawn of it, pages follow a little later, but within :data:`LATEST` s
+RATE, PATIENCE, LATEST = 1.0, 100.0, 10.0
 #: s after which a topic is read again although nothing was written: a worker is lost without a word
 RENEWAL = 15.0
 
@@ -47,7 +47,7 @@ class Changes:
 
     A page is of one topic, ``kind`` or ``kind:name``; ``fingerprints`` has what reads one of each kind. It is read
     again when something has happened in the database, and at most once in :data:`RATE` seconds, or in a
-    hundred times what the reading takes; while one reads it, others are told of what was.
+    hundred times what the reading takes (10 s at most); while one reads it, others are told of what was.
     """
 
     def __init__(self, database: Database, fingerprints: Mapping[str, Fingerprint]) -> None:
@@ -82,7 +82,7 @@ class Changes:
         found = json.dumps(read(self._database.launchpad(), name), default=str, sort_keys=True)
         version = hashlib.blake2b(found.encode(), digest_size=8).hexdigest()
         ready = time.monotonic()
-        until = ready + max(RATE if self.streaming else INTERVAL, PATIENCE * (ready - now))
+        until = ready + max(RATE if self.streaming else INTERVAL, min(PATIENCE * (ready - now), LATEST))
         with self._lock:
             if len(self._known) > 1000:
                 self._known.clear()

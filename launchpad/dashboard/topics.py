@@ -13,19 +13,24 @@ from launchpad.dashboard.data.failures import FAILED_STATUSES, UNANSWERED
 
 #: s after which the page of workers is looked at again in any case
 TICK = 15
+#: of a campaign's document, what no page shows: who looks after it, and how often that was asked for
+_UNSEEN = dict.fromkeys(("lease", "asked", "answered", "look_again"), 0)
 _TAKEN = {"_id": 0, "launch_id": 1, "state": 1}
 
 
 def of_campaigns(launchpad: LaunchPad, _: str) -> Any:
     """All campaigns: what they are limited to and have spent, and how many members are in which state."""
-    stages = [{"$group": {"_id": {"c": "$campaign", "s": "$state"}, "n": {"$sum": 1}, "calls": {"$sum": "$calls"}}}]
+    # asked of those that have a campaign, which all have, an index has the answer
+    of = {"_id": {"c": "$campaign", "s": "$state"}, "n": {"$sum": 1}, "calls": {"$sum": "$calls"}}
+    stages = [{"$match": {"campaign": {"$gt": ""}}}, {"$group": of}]
     counts = sorted(launchpad.db[MEMBERS].aggregate(stages), key=str)
-    return [list(launchpad.db[CAMPAIGNS].find({}, {"skipped": 0})), counts]
+    return [list(launchpad.db[CAMPAIGNS].find({}, {**_UNSEEN, "skipped": 0})), counts]
 
 
 def of_campaign(launchpad: LaunchPad, name: str) -> Any:
     """One campaign."""
-    return [launchpad.db[CAMPAIGNS].find_one({"_id": name}), sorted(CampaignStore(launchpad.db).counts(name), key=str)]
+    campaign = launchpad.db[CAMPAIGNS].find_one({"_id": name}, _UNSEEN)
+    return [campaign, sorted(CampaignStore(launchpad.db).counts(name), key=str)]
 
 
 def of_runs(launchpad: LaunchPad, _: str) -> Any:

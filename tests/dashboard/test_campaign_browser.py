@@ -47,7 +47,7 @@ def test_the_table_is_sorted_filtered_and_turned_by_keyboard_and_the_address_say
     world_address: str, browse: Callable[..., Watched]
 ) -> None:
     page = browse(world_address).open(f"/campaign/{MANY}")
-    page.get_by_label("bulk").focus()
+    page.locator("select[name=bulk]").focus()
     page.keyboard.type("Cu")
     page.get_by_role("button", name="Show").press("Enter")
     page.wait_for_url("**bulk=Cu*")
@@ -88,7 +88,7 @@ def test_a_campaign_s_page_is_accessible_fits_a_phone_and_draws_its_figures(
 
 def test_without_scripts_all_is_there(world_address: str, browse: Callable[..., Watched]) -> None:
     page = browse(world_address, java_script_enabled=False).open(f"/campaign/{SMALL}")
-    page.get_by_label("adsorbate").select_option("O")
+    page.locator("select[name=adsorbate]").select_option("O")
     page.get_by_role("button", name="Show").click()
     assert query(page.url)["adsorbate"] == "O"
     assert page.locator("#members tbody tr").count() == 2

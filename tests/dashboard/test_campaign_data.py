@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import datetime
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 from fireworks import LaunchPad
 
-from al_workflows.campaign.states import Limits
+from al_workflows.campaign.states import Limits, MemberState
 from al_workflows.errors import InputError
+from fw_specs.campaign_store import CampaignStore
+from fw_specs.campaign_submit import submit_members
 from fw_specs.keys import CAMPAIGNS, MEMBERS
 from launchpad.campaigns import read_results
 from launchpad.dashboard.data.campaigns import campaign_row, read_campaigns
@@ -19,6 +22,7 @@ from launchpad.dashboard.data.members import read_forces, read_members
 from launchpad.dashboard.data.pace import ENOUGH, read_pace
 from launchpad.dashboard.data.spark import sparkline
 from launchpad.dashboard.data.surface_map import surface_map
+from tests.campaign.members import small_campaign
 from tests.dashboard.world import MANY, SMALL, World
 
 pytestmark = pytest.mark.workflow
@@ -187,3 +191,31 @@ def test_the_forces_by_cycle_are_those_of_the_run(world: World) -> None:
     run = world.relaxation
     known = [(one.index, one.fmax) for one in Store(world.launchpad.db).cycles(run) if one.fmax is not None]
     assert read_forces(world.launchpad, [run, "none"]) == {run: known}
+
+
+def test_a_campaign_s_topic_differs_when_its_page_would_and_not_for_who_looks_after_it(
+    lpad: LaunchPad, tmp_path: Path
+) -> None:
+    from fw_specs import lease
+    from launchpad.dashboard import topics
+
+    members, store = small_campaign(), CampaignStore(lpad.db)
+    submit_members(lpad, "c", members, tmp_path, Limits())
+
+    def seen() -> str:
+        return str([topics.of_campaign(lpad, "c"), topics.of_campaigns(lpad, "")])
+
+    before = seen()
+    store.ask("c")
+    assert lease.take(store.campaigns, "c", "somebody", 60.0)
+    assert seen() == before
+    found = [before]
+    store.put_progress(members[0].run, {"calls": 1, "cycles": 0, "fmax": 0.3, "energy": -1.0, "seconds": 2.0})
+    found.append(seen())
+    store.set_state("c", members[1].key, MemberState.PAUSED, "paused by hand")
+    found.append(seen())
+    store.put_trouble({"c"}, "the disk is full")
+    found.append(seen())
+    store.spend("c", 3)
+    found.append(seen())
+    assert len(set(found)) == 5
