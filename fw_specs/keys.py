@@ -35,6 +35,8 @@ LOSSES, LEASES = "al_losses", "al_leases"
 LENDS = "lends"
 #: campaigns, their members, and what the members' runs will be made of
 CAMPAIGNS, MEMBERS, INPUTS = "al_campaigns", "al_members", "al_inputs"
+#: what was done from the dashboard, by whom and when
+ACTIONS = "al_actions"
 #: GridFS bucket of weights and pools
 BLOBS = "al_blobs"
 

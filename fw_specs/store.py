@@ -22,40 +22,13 @@ from al_workflows.results import RunResult
 from al_workflows.simulations.displacement import asks_for_curvature
 from al_workflows.spec import RunSpec
 from al_workflows.versions import installed_versions
-from fw_specs.keys import (
-    BLOBS,
-    CYCLES,
-    FIRST_CYCLE,
-    LABELS,
-    LENDS,
-    LOSSES,
-    MEMBERS,
-    MODELS,
-    POOLS,
-    RUN,
-    RUNS,
-    cycle_id,
-)
+from fw_specs.indexes import FIRST_CYCLES, INDEXES
+from fw_specs.keys import BLOBS, CYCLES, LABELS, LENDS, MODELS, POOLS, RUNS, cycle_id
 from fw_specs.lending import borrowed_keys, lends
 from fw_specs.stored_run import StoredRun as StoredRun
 from fw_specs.stored_run import stored_run
 
 Document = dict[str, Any]
-
-#: collection and keys of what the look-ups by run need
-INDEXES = (
-    (CYCLES, ("run", "cycle")),
-    (LABELS, ("run", "cycle")),
-    (RUNS, ("created",)),
-    (RUNS, (f"{LENDS}.dft", "created")),
-    (LOSSES, ("fw_id", "at")),
-    ("fireworks", (f"spec.{RUN}", "state")),
-    (CYCLES, ("run", "closed.verdict.kind")),
-    (MEMBERS, ("campaign", "state")),
-    (MEMBERS, ("campaign", "order")),
-    (MEMBERS, ("run",)),
-)
-FIRST_CYCLES = (f"metadata.{RUN}", f"metadata.{FIRST_CYCLE}")
 
 
 class Store:

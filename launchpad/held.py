@@ -33,7 +33,7 @@ class Held:
 
     ``state`` is the Firework's, ``launch_state`` the launch's; they differ after a kill between two writes. ``job`` is
     the id of the SLURM job, if one was submitted for it. ``touched`` is when the Firework or a ping of its launch was
-    last written. ``directory`` is where it runs, if it says so.
+    last written. ``directory`` is where it runs, if it says so; ``began`` when it was taken into its state.
     """
 
     run: str
@@ -48,6 +48,7 @@ class Held:
     host: str
     touched: datetime.datetime
     directory: Path | None = None
+    began: datetime.datetime | None = None
 
     @property
     def running(self) -> bool:
@@ -75,6 +76,7 @@ def _held(fw: dict[str, Any], launch: dict[str, Any] | None) -> Held:
     history = (launch or {}).get("state_history", [])
     jobs = [entry["reservation_id"] for entry in history if "reservation_id" in entry]
     times = [entry["updated_on"] for entry in history if "updated_on" in entry]
+    begun = [entry["created_on"] for entry in history if entry.get("state") == fw["state"] and "created_on" in entry]
     return Held(
         run=fw["spec"][RUN],
         fw_id=fw["fw_id"],
@@ -88,6 +90,7 @@ def _held(fw: dict[str, Any], launch: dict[str, Any] | None) -> Held:
         host=(launch or {}).get("host") or "",
         touched=max(utc(time) for time in (fw["updated_on"], *times)),
         directory=Path(fw["spec"]["_launch_dir"]) if "_launch_dir" in fw["spec"] else None,
+        began=utc(begun[-1]) if begun else None,
     )
 
 

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from launchpad.member_selection import selected as selected
+
 NameArgument = Annotated[str, typer.Argument(metavar="CAMPAIGN", help="The campaign's name.", show_default=False)]
 WhereOption = Annotated[
     list[str] | None,
@@ -17,22 +19,3 @@ WhereOption = Annotated[
         show_default=False,
     ),
 ]
-
-
-def selected(words: list[str] | None) -> dict[str, str]:
-    """What ``--where`` selects.
-
-    Raises
-    ------
-    InputError
-        A word is not like ``bulk=Pt``, or a key comes twice.
-    """
-    from al_workflows.errors import InputError
-
-    found: dict[str, str] = {}
-    for word in words or []:
-        key, equals, value = word.partition("=")
-        if not (key and equals and value) or key.startswith("$") or "." in key or key in found:
-            raise InputError(f"`--where {word}` must be like bulk=Pt, each key once; correct it")
-        found[key] = value
-    return found

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from launchpad.cli import dashboard_users
 from launchpad.cli.errors import CommandGroup
 from launchpad.cli.options import LaunchpadOption
 
@@ -15,8 +16,9 @@ app = typer.Typer(
     invoke_without_command=True,
     help="Show campaigns and runs in a browser, as they go on.",
     epilog="Examples:  [cyan]alflow dashboard[/cyan]   or   "
-    "[cyan]alflow dashboard --host 0.0.0.0 --users dashboard-users.yaml --name node1.cluster --tls[/cyan]",
+    "[cyan]alflow dashboard --users dashboard-users.yaml --actions --name al.example.org --tls[/cyan]",
 )
+app.add_typer(dashboard_users.app, name="user")
 
 UsersOption = Annotated[
     Path | None,
@@ -40,27 +42,28 @@ def dashboard(
     tls: Annotated[bool, typer.Option("--tls", help="A proxy in front of it speaks TLS to browsers.")] = False,
     launchpad_file: LaunchpadOption = None,
 ) -> None:
-    """Serve the dashboard on this machine until Ctrl-C; it reads the database and writes nothing."""
+    """Serve the dashboard on this machine until Ctrl-C; without --actions it reads the database and writes nothing.
+
+    Exit code 0: ended by Ctrl-C or SIGTERM; 2: refused, or the database does not answer.
+    """
     if context.invoked_subcommand is not None:
         return
     import signal
+    import sys
 
     from launchpad.settings import resolve
 
-    try:
+    with dashboard_users.installed():
         from launchpad.dashboard.config import DashboardConfig
         from launchpad.dashboard.serve import serve
-    except ModuleNotFoundError as error:
-        from al_workflows.errors import EnvironmentProblem
-
-        raise EnvironmentProblem(
-            f"the dashboard needs the package `{error.name}`; pip install 'al-workflows[dashboard]'"
-        ) from None
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     config = DashboardConfig(resolve(launchpad_file), host, port, users, actions, tuple(name or ()), tls)
 
     def ready(address: str) -> None:
         print(f"dashboard of {config.source.address}:  {address}\nCtrl-C ends it", flush=True)
+        if not (config.loopback or config.tls):
+            warning = "passwords and pages travel unencrypted: let a proxy speak TLS (--tls), or use an SSH tunnel"
+            print(f"alflow: {warning}", file=sys.stderr, flush=True)
 
     serve(config, ready)

@@ -4,17 +4,29 @@ from __future__ import annotations
 
 import datetime
 
-from flask import Flask, jsonify, request, url_for
+from flask import Flask, abort, jsonify, request, url_for
 from pymongo.errors import PyMongoError
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
 from al_workflows.errors import AlWorkflowsError, EnvironmentProblem, InputError
-from launchpad.dashboard import errors, words
+from launchpad.dashboard import errors, login, possible, words
 from launchpad.dashboard.changes import Changes
 from launchpad.dashboard.config import LOOPBACK_NAMES, DashboardConfig
 from launchpad.dashboard.database import Database
-from launchpad.dashboard.pages import campaign, campaigns, changed, label, library, run, runs
+from launchpad.dashboard.pages import (
+    actions,
+    campaign,
+    campaigns,
+    changed,
+    failures,
+    label,
+    library,
+    run,
+    runs,
+    workers,
+)
+from launchpad.dashboard.pages import login as login_pages
 from launchpad.dashboard.service import Service, service
 from launchpad.dashboard.topics import FINGERPRINTS
 
@@ -24,8 +36,16 @@ CONTENT_POLICY = (
     "font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 #: names of the sections and where they begin
-NAVIGATION = (("Campaigns", "campaigns.all_campaigns"), ("Runs", "runs.all_runs"))
-PAGES = (campaigns.pages, campaign.pages, runs.pages, run.pages, label.pages, changed.pages, library.pages)
+NAVIGATION = (
+    ("Campaigns", "campaigns.all_campaigns"),
+    ("Runs", "runs.all_runs"),
+    ("Workers", "workers.all_workers"),
+    ("Failures", "failures.all_failures"),
+)
+PAGES = (
+    *(campaigns.pages, campaign.pages, runs.pages, run.pages, label.pages),
+    *(workers.pages, failures.pages, actions.pages, login_pages.pages, changed.pages, library.pages),
+)
 
 
 def create_app(config: DashboardConfig, *, follow: bool = True) -> Flask:
@@ -40,7 +60,10 @@ def create_app(config: DashboardConfig, *, follow: bool = True) -> Flask:
         app.register_blueprint(blueprint)
     words.add_filters(app)
     app.before_request(_refuse_other_names)
+    app.before_request(_refuse_null)
     app.after_request(_guard)
+    login.protect(app, config)
+    possible.add_to(app)
     app.register_error_handler(HTTPException, errors.of_http)
     app.register_error_handler(PyMongoError, errors.of_database)
     app.register_error_handler(EnvironmentProblem, errors.of_database)
@@ -53,10 +76,11 @@ def create_app(config: DashboardConfig, *, follow: bool = True) -> Flask:
 
 
 def _for_all_pages() -> dict[str, object]:
-    here = service()
-    navigation = [(name, url_for(endpoint)) for name, endpoint in NAVIGATION]
+    here, seen = service(), login.may_see()
+    sections = (*NAVIGATION, *([("Actions", "actions.log")] if here.config.actions else []))
+    navigation = [(name, url_for(endpoint)) for name, endpoint in sections] if seen else []
     return {
-        "database": here.database.address,
+        "database": here.database.address if seen else "",
         "now": datetime.datetime.now(datetime.UTC),
         "config": here.config,
         "navigation": navigation,
@@ -74,6 +98,12 @@ def _refuse_other_names() -> Response | None:
     answer = jsonify(error=f"this dashboard is not called {name!r}; start it with `--name {name}` if it should be")
     answer.status_code = 421
     return answer
+
+
+def _refuse_null() -> None:
+    """No name here has a null in it, and neither MongoDB nor the file system takes one."""
+    if "\0" in request.path or b"%00" in request.query_string:
+        abort(400, "The address has a null character in it.")
 
 
 def _guard(response: Response) -> Response:

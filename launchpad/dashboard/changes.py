@@ -14,16 +14,18 @@ from typing import Any
 from pymongo.errors import PyMongoError
 
 from al_workflows.errors import AlWorkflowsError
-from fw_specs.keys import CAMPAIGNS, CYCLES, LABELS, LOSSES, MEMBERS, POOLS, RUNS
+from fw_specs.keys import ACTIONS, CAMPAIGNS, CYCLES, LABELS, LOSSES, MEMBERS, POOLS, RUNS
 from launchpad.dashboard.database import Database
 
 #: what the pages are made of
-WATCHED = (CAMPAIGNS, CYCLES, LABELS, LOSSES, MEMBERS, POOLS, RUNS, "fireworks", "launches")
+WATCHED = (ACTIONS, CAMPAIGNS, CYCLES, LABELS, LOSSES, MEMBERS, POOLS, RUNS, "fireworks", "launches")
 #: s between two looks where there are no change streams, and after a stream has broken
 INTERVAL = 2.0
 #: s between two readings of one topic, however much happens, and at least so many times as long as a reading takes:
 #: where much is read, and all that is drawn of it, pages follow a little later
 RATE, PATIENCE = 1.0, 100.0
+#: s after which a topic is read again although nothing was written: a worker is lost without a word
+RENEWAL = 15.0
 
 logger = logging.getLogger(__name__)
 
@@ -73,7 +75,8 @@ class Changes:
         with self._lock:
             known = self._known.get(topic)
             if known is not None:
-                if now < known.until or (self.streaming and known.epoch == epoch):
+                same = self.streaming and known.epoch == epoch and now < known.until + RENEWAL
+                if now < known.until or same:
                     return known.version
                 known.until = now + RATE  # others need not read it as well
         found = json.dumps(read(self._database.launchpad(), name), default=str, sort_keys=True)

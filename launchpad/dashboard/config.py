@@ -40,6 +40,10 @@ class DashboardConfig:
                 "(`alflow dashboard user add NAME --users FILE`) and give `--users FILE`, or leave out `--host` and "
                 "use an SSH tunnel (`ssh -L 8050:localhost:8050 HOST`)"
             )
+        if self.tls and self.users is None:
+            raise InputError(
+                "`--tls` says that a proxy serves it to others, and nobody would have to log in; give `--users`"
+            )
         if self.actions and self.users is None:
             raise InputError("`--actions` needs `--users FILE`: what is done is logged with who did it")
 

@@ -10,6 +10,7 @@ from waitress import create_server
 from al_workflows.errors import EnvironmentProblem
 from launchpad.dashboard.app import create_app
 from launchpad.dashboard.config import DashboardConfig
+from launchpad.settings import connect
 
 #: requests that are answered side by side; others wait their turn
 THREADS = 8
@@ -26,12 +27,26 @@ def serve(config: DashboardConfig, ready: Callable[[str], None]) -> None:
     Raises
     ------
     EnvironmentProblem
-        The database does not answer, or the address cannot be listened on.
+        The database does not answer, or the address cannot be listened on; with actions: the database may not be
+        written.
+    InputError
+        The file of users cannot be used.
     """
     app = create_app(config)
     app.extensions["alflow"].database.launchpad().db.command("ping")
+    if config.actions:  # refused here, not when somebody first pauses
+        connect(config.source, start_local=False).connection.close()
     try:
-        server = create_server(app, host=config.host, port=config.port, threads=THREADS, ident="alflow")
+        server = create_server(
+            app,
+            host=config.host,
+            port=config.port,
+            threads=THREADS,
+            ident="alflow",
+            max_request_body_size=1 << 20,
+            # what a proxy says of the browser is believed where there is one, and nowhere else
+            clear_untrusted_proxy_headers=not config.tls,
+        )
     except OSError as error:
         taken = "another program listens there; take another `--port`" if error.errno == errno.EADDRINUSE else ""
         raise EnvironmentProblem(f"cannot listen on {config.host}:{config.port}: {taken or error.strerror}") from error

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from fireworks import LaunchPad
 
 from fw_specs.campaign_store import CampaignStore
-from fw_specs.keys import CAMPAIGNS, CYCLES, LABELS, LOSSES, MEMBERS, RUN, RUNS
+from fw_specs.keys import ACTIONS, CAMPAIGNS, CYCLES, LABELS, LOSSES, MEMBERS, RUN, RUNS
+from launchpad.dashboard.data.failures import FAILED_STATUSES, UNANSWERED
+
+#: s after which the page of workers is looked at again in any case
+TICK = 15
+_TAKEN = {"_id": 0, "launch_id": 1, "state": 1}
 
 
 def of_campaigns(launchpad: LaunchPad, _: str) -> Any:
@@ -44,15 +50,31 @@ def of_run(launchpad: LaunchPad, run: str) -> Any:
 def of_workers(launchpad: LaunchPad, _: str) -> Any:
     """Who runs and who waits."""
     where = {"state": {"$in": ["RUNNING", "RESERVED"]}}
-    return [sorted(launchpad.launches.distinct("launch_id", where)), of_runs(launchpad, "")]
+    launches = sorted((one["launch_id"], one["state"]) for one in launchpad.launches.find(where, _TAKEN))
+    # times go by, workers are lost and SLURM starts jobs without a word to the database
+    return [launches, of_runs(launchpad, ""), int(time.time() // TICK)]
 
 
 def of_failures(launchpad: LaunchPad, _: str) -> Any:
     """Labels that failed, losses, and Fireworks that ended in an error."""
     database = launchpad.db
-    failed = database[LABELS].count_documents({"status": {"$ne": "ok"}})
+    failed = database[LABELS].count_documents({"status": {"$in": list(FAILED_STATUSES)}})
+    unanswered = database[CYCLES].count_documents({"closed.verdict.kind": {"$in": list(UNANSWERED)}})
     fizzled = launchpad.fireworks.count_documents({"state": "FIZZLED"})
-    return [failed, fizzled, database[LOSSES].estimated_document_count(), database[LABELS].estimated_document_count()]
+    losses = database[LOSSES].estimated_document_count()
+    last = database[LOSSES].find_one({}, {"reason": 1}, sort=[("_id", -1)])
+    return [failed, unanswered, fizzled, losses, last]
+
+
+def of_actions(launchpad: LaunchPad, _: str) -> Any:
+    """The newest actions and what became of them."""
+    newest = launchpad.db[ACTIONS].find({}, {"outcome": 1}).sort("at", -1).limit(50)
+    return [launchpad.db[ACTIONS].estimated_document_count(), list(newest)]
+
+
+def of_action(launchpad: LaunchPad, once: str) -> Any:
+    """One of them."""
+    return launchpad.db[ACTIONS].find_one({"_id": once}, {"outcome": 1})
 
 
 FINGERPRINTS = {
@@ -62,4 +84,6 @@ FINGERPRINTS = {
     "run": of_run,
     "workers": of_workers,
     "failures": of_failures,
+    "actions": of_actions,
+    "action": of_action,
 }

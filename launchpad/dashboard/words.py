@@ -6,23 +6,23 @@ import datetime
 import math
 
 from flask import Flask
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from al_workflows.analysis.report import duration
 
 #: what is shown of a number that is not there
 NONE = "–"
-_GOOD = frozenset({"CONVERGED", "COMPLETED", "ok"})
+_GOOD = frozenset({"CONVERGED", "COMPLETED", "ok", "done"})
 _BAD = frozenset(
-    {"FAILED", "STALLED", "BUDGET_SPENT", "STOPPED", "FIZZLED", "LOST"}
+    {"FAILED", "STALLED", "BUDGET_SPENT", "STOPPED", "FIZZLED", "LOST", "refused", "failed"}
     | {"scf_not_converged", "geometry_rejected", "timed_out", "crashed", "unreadable"}
 )
-_BUSY = frozenset({"RUNNING", "UNDER_WAY", "RESERVED", "SUBMITTING"})
+_BUSY = frozenset({"RUNNING", "UNDER_WAY", "RESERVED", "SUBMITTING", "begun"})
 
 
 def add_filters(app: Flask) -> None:
     """Let the templates write ``{{ energy|fixed(4) }}``."""
-    for function in (fixed, small, count, rate, hours, moment, ago, span, tone, state):
+    for function in (fixed, small, count, rate, hours, moment, ago, span, tone, state, coded):
         app.jinja_env.filters[function.__name__] = function
 
 
@@ -80,6 +80,13 @@ def ago(value: datetime.datetime | None, now: datetime.datetime | None = None) -
 def tone(value: str) -> str:
     """``good``, ``bad``, ``busy`` or ``idle``: how a state is coloured (its word is always there as well)."""
     return "good" if value in _GOOD else "bad" if value in _BAD else "busy" if value in _BUSY else "idle"
+
+
+def coded(text: str) -> Markup:
+    """A sentence, with what stands between backticks as code."""
+    pieces = text.split("`")
+    shown = [Markup("<code>{}</code>").format(one) if place % 2 else escape(one) for place, one in enumerate(pieces)]
+    return Markup("").join(shown)
 
 
 def state(value: str) -> Markup:

@@ -83,9 +83,9 @@ def test_an_answered_single_point(client: FlaskClient, world: World) -> None:
 def test_failed_single_points_name_cause_and_remedy(client: FlaskClient, world: World) -> None:
     for index, (status, remedy) in enumerate(
         [
-            ("scf not converged", "dft.scf_retries"),
-            ("crashed", "end of the code"),
-            ("geometry rejected", "trust_radius"),
+            ("scf not converged", "scf_retries"),
+            ("crashed", "code's own output"),
+            ("geometry rejected", "min_distance"),
         ],
         start=20,
     ):

@@ -116,7 +116,7 @@ def test_a_run_that_fizzled_names_cause_trace_and_remedy(client: FlaskClient, wo
     assert "fizzled" in said
     assert "is not marked as a run" in said
     assert "Traceback (most recent call last)" in said
-    assert f"mend the cause first, then alflow rerun {world.fizzled}" in said
+    assert f"mend it, then alflow rerun {world.fizzled}" in said
 
 
 def test_a_campaigns_run_names_it(client: FlaskClient, world: World) -> None:

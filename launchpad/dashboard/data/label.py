@@ -15,10 +15,10 @@ from al_workflows.errors import InputError
 from al_workflows.force_errors import ALL, frame_errors
 from al_workflows.history import RunHistory
 from al_workflows.potential.values import TrainingMetrics
-from al_workflows.records import FloatArray, Label, LabelStatus, Request, request_key
+from al_workflows.records import FloatArray, Label, Request, request_key
 from al_workflows.structures import free_atoms, max_force
 from fw_specs.keys import CYCLE, DFT, MODELS, RUN, STEP, cycle_id
-from launchpad.dashboard.data import remedies
+from launchpad.dashboard import remedies
 from launchpad.dashboard.data.log_tail import Tail, read_tail
 from launchpad.dashboard.data.run_fireworks import Box, read_boxes
 
@@ -72,7 +72,9 @@ class LabelView:
     @property
     def remedy(self) -> str:
         """What to do if it failed."""
-        return remedies.of_status(self.label.status if self.label is not None else LabelStatus.OK)
+        if self.label is None or self.label.ok:
+            return ""
+        return remedies.remedy(remedies.POINTS, f"{self.label.status.value} {self.label.cause}")
 
     @property
     def compared(self) -> list[Compared]:

@@ -16,7 +16,7 @@ from fw_specs.keys import CYCLE, DFT, POOLS, RUN, STEP
 from fw_specs.member_store import MemberStore
 from fw_specs.store import Store
 from fw_specs.stored_run import StoredRun
-from launchpad.dashboard.data import remedies
+from launchpad.dashboard import remedies
 from launchpad.dashboard.data.run_fireworks import Box, Row, read_boxes, rows_of
 from launchpad.fizzled import last_trace, machine_cause
 from launchpad.status import RunState, RunStatus, run_status
@@ -131,5 +131,5 @@ def _troubles(launchpad: LaunchPad, run: str, boxes: Sequence[Box]) -> list[Trou
         last = exception_line(trace) or (trace.splitlines()[-1] if trace else "")
         cause = machine_cause(launch) if launch else None
         said = last or cause or "no traceback was stored: the Firework could not even be read"
-        troubles.append(Trouble(box, said, trace, remedies.of_firework(run, cause, last)))
+        troubles.append(Trouble(box, said, trace, remedies.remedy(remedies.STEPS, said).replace("RUN", run)))
     return troubles
