@@ -11,6 +11,7 @@ from ase.io import write
 
 from al_workflows import offline
 from al_workflows.analysis.figures_band import band_energies, barrier_error
+from al_workflows.analysis.figures_saddle import saddle_convergence
 from al_workflows.analysis.gallery import BAND_GALLERY, gallery_of
 from al_workflows.analysis.metrics import barrier_errors
 from al_workflows.analysis.reference import with_reference
@@ -56,6 +57,31 @@ def test_the_barriers_error_falls_to_the_tolerance(history: RunHistory) -> None:
     figure = barrier_error(history)
     assert figure is not None
     assert np.asarray(figure.axes[0].lines[0].get_xdata()).tolist() == [error.images for error in errors]
+
+
+def test_the_saddle_converges_by_dfts_word(history: RunHistory) -> None:
+    figure = saddle_convergence(history)
+    assert figure is not None
+    axes = figure.axes[0]
+    lines = {str(line.get_label()).partition(" (")[0]: line for line in axes.lines}
+    assert set(lines) == {
+        "|model − DFT| energy at the saddle",
+        "DFT force at the saddle",
+        "DFT force at the ends",
+        "limit",
+    }
+    assert list(lines.pop("limit").get_ydata()) == [1.0, 1.0]
+    for line in lines.values():  # the run has converged: all are below their limits in its last cycle
+        assert line.get_xdata()[-1] == history.cycles[-1].index
+        assert line.get_ydata()[-1] <= 1.0
+    assert lines["DFT force at the saddle"].get_ydata()[0] > 1.0
+    assert history.verdict is not None
+    force = history.verdict.evidence["saddle_fmax_eV_per_A"]
+    assert lines["DFT force at the saddle"].get_ydata()[-1] == pytest.approx(force / 0.05)
+
+
+def test_a_relaxation_has_no_saddle_to_converge() -> None:
+    assert saddle_convergence(RunHistory("run", run_spec(), slab())) is None
 
 
 def test_another_band_is_drawn_over_it(history: RunHistory, tmp_path: Path) -> None:
