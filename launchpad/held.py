@@ -94,9 +94,9 @@ def _held(fw: dict[str, Any], launch: dict[str, Any] | None) -> Held:
         job=str(jobs[-1]) if jobs else None,
         worker=((launch or {}).get("fworker") or {}).get("name", ""),
         host=(launch or {}).get("host") or "",
-        touched=max(_utc(time) for time in (fw["updated_on"], *times)),
+        touched=max(utc(time) for time in (fw["updated_on"], *times)),
         directory=Path(fw["spec"]["_launch_dir"]) if "_launch_dir" in fw["spec"] else None,
-        began=_utc(began[-1]) if began else None,
+        began=utc(began[-1]) if began else None,
     )
 
 
@@ -150,7 +150,7 @@ def _ended(job: Job | None) -> str:
     return "is no longer in the queue" if job is None else f"ended ({job.state})"
 
 
-def _utc(time: Any) -> datetime.datetime:
-    """FireWorks writes times as text or as dates, both in UTC."""
+def utc(time: Any) -> datetime.datetime:
+    """The time with its zone: the database gives times without, and FireWorks writes some as text; all are UTC."""
     found = datetime.datetime.fromisoformat(time) if isinstance(time, str) else time
     return found if found.tzinfo is not None else found.replace(tzinfo=datetime.UTC)
