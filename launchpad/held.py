@@ -150,6 +150,6 @@ def _ended(job: Job | None) -> str:
 
 
 def utc(time: Any) -> datetime.datetime:
-    """FireWorks writes times as text or as dates, both in UTC."""
+    """The time with its zone: the database gives times without, and FireWorks writes some as text; all are UTC."""
     found = datetime.datetime.fromisoformat(time) if isinstance(time, str) else time
     return found if found.tzinfo is not None else found.replace(tzinfo=datetime.UTC)

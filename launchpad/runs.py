@@ -15,14 +15,14 @@ from al_workflows.files import disk_is_full
 from al_workflows.preflight import PreparedRun
 from al_workflows.records import Cycle
 from al_workflows.results import RunResult
-from fw_specs.keys import RUN, STEP
+from fw_specs.keys import RUN
 from fw_specs.store import Store
 from fw_specs.submit import is_submitted, submit
 from launchpad.fizzled import outages_alone
 from launchpad.outage import Waiting, pause
 from launchpad.queue_keys import check_resources
 from launchpad.settings import Source
-from launchpad.status import RunState, fizzled_cause, read_status
+from launchpad.status import RunState, fizzled_cause, read_running, read_status
 from launchpad.workers import local_workers, mend, replace_dead
 
 # not below `launchpad`, which is the name of FireWorks' own logger
@@ -141,5 +141,4 @@ def _wait(directory: Path, name: str, cause: str, times: int, activity: Activity
 
 def _running(launchpad: LaunchPad, run: str) -> str:
     """The steps that are running now, in words."""
-    found = launchpad.fireworks.find({f"spec.{RUN}": run, "state": "RUNNING"}, {f"spec.{STEP}": 1})
-    return ", ".join(sorted({document["spec"][STEP] for document in found})) or "waiting"
+    return ", ".join(sorted({one.step for one in read_running(launchpad, run)})) or "waiting"

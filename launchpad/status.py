@@ -18,7 +18,7 @@ from fw_specs import lost
 from fw_specs.keys import RUN
 from fw_specs.store import Store
 from launchpad.fizzled import is_outage, last_trace
-from launchpad.held import read_held
+from launchpad.held import read_held, utc
 from launchpad.timeline import read_spans
 
 
@@ -163,7 +163,7 @@ def read_view(launchpad: LaunchPad, name: str) -> RunView:
     run, cycles = stored.run, store.cycles(stored.run)
     status = run_status(run, stored.spec.target_fmax, cycles, _count(launchpad, {f"spec.{RUN}": run})[run])
     stopped = fizzled_cause(launchpad, run) if status.state is RunState.FIZZLED else ""
-    return RunView(status, stored.created, cycles, read_running(launchpad, run), stopped)
+    return RunView(status, utc(stored.created), cycles, read_running(launchpad, run), stopped)
 
 
 def read_running(launchpad: LaunchPad, run: str) -> list[RunningStep]:

@@ -12,6 +12,7 @@ from typing import Any
 from al_workflows.records import Cycle, Label, Selection
 from al_workflows.structures import max_force
 from launchpad.campaign_status import CampaignStatus
+from launchpad.held import utc
 from launchpad.status import RunStatus, RunView
 
 
@@ -36,7 +37,7 @@ def view_record(view: RunView) -> dict[str, Any]:
     now = datetime.datetime.now(datetime.UTC)
     return {
         **status_record(view.status),
-        "submitted": utc(view.created).isoformat(),
+        "submitted": view.created.isoformat(),
         "stopped_by": view.stopped or None,
         "running": [
             {
@@ -144,8 +145,3 @@ def _member(one: dict[str, Any]) -> dict[str, Any]:
         "energy_eV": one["energy"],
         "seconds": one["seconds"],
     }
-
-
-def utc(time: datetime.datetime) -> datetime.datetime:
-    """The time with its zone: the database gives it back without."""
-    return time if time.tzinfo is not None else time.replace(tzinfo=datetime.UTC)

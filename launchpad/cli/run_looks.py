@@ -116,7 +116,7 @@ class RunLook:
         now = datetime.datetime.now(datetime.UTC)
         numbers = f"cycle {status.cycles}, {status.dft_calls} DFT calls"
         numbers += "" if status.energy is None else f", DFT energy {status.energy:.4f} eV"
-        begun = f", submitted {duration((now - _utc(view.created)).total_seconds())} ago"
+        begun = f", submitted {_since(view.created, now)} ago"
         state = Text(status.state.value, style=STYLES.get(status.state.value, "bold"))
         yield Text.assemble(state, f"  {numbers}{begun}", no_wrap=True, overflow="ellipsis")
         said = [f"{one.step} runs for {_since(one.since, now)} on {one.host}" for one in view.running]
@@ -233,7 +233,3 @@ def _mean_seconds(cycles: Sequence[Cycle]) -> dict[str, float]:
 
 def _since(time: datetime.datetime, now: datetime.datetime) -> str:
     return duration((now - time).total_seconds())
-
-
-def _utc(time: datetime.datetime) -> datetime.datetime:
-    return time if time.tzinfo is not None else time.replace(tzinfo=datetime.UTC)
