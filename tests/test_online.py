@@ -23,7 +23,7 @@ from al_workflows.queries.stopped import Stopped, halving, since_it_went_on
 from al_workflows.records import Label, LabelStatus, Pool, Request, StopReason, VerdictKind
 from al_workflows.results import RunResult, run_digest, write_result
 from al_workflows.run_directory import read_run_directory
-from al_workflows.simulations.dynamics import Dynamics, state_of
+from al_workflows.simulations.dynamics import STEPS_DONE, STEPS_MOVED, Dynamics, state_of
 from al_workflows.simulations.relaxation import Relaxation
 from al_workflows.spec import GaussianProcessSpec, MdSpec, NetworkPotentialSpec, OnlineSpec, RelaxationSpec, RunSpec
 from al_workflows.structures import max_force
@@ -283,19 +283,22 @@ def test_stopping_and_going_on_changes_no_bit_of_a_trajectory(kind: str) -> None
     assert whole.stop_reason is StopReason.MAX_STEPS
     limit = OnlineSpec(threshold=float(np.quantile(whole.uncertainties, 0.6)), every=1)
     part, stops, labelled = run(limit), 0, list(known)
+    moved = part.measures[STEPS_MOVED]
     while part.stop_reason is StopReason.UNCERTAIN:
         stops += 1
         labelled.append(part.frame(-1))
         assert part.motion is not None
         again = Pool.from_bytes(part.to_bytes())
         part = run(limit, state_of(again, len(part.motion) - 1), labelled)
+        moved += part.measures[STEPS_MOVED]
     assert stops >= 2
     assert (part.positions == whole.positions).all()
     assert (part.energies == whole.energies).all()
-    assert part.measures == whole.measures
+    assert moved == whole.measures[STEPS_MOVED]
+    assert part.measures == whole.measures | {STEPS_MOVED: part.measures[STEPS_MOVED]}
     from_the_first_step = run(OnlineSpec(threshold=FAR), state_of(run(limit), 0))
     assert (from_the_first_step.positions == whole.positions).all()
-    assert from_the_first_step.measures == whole.measures
+    assert from_the_first_step.measures[STEPS_DONE] == 60
 
 
 # --- queries ----------------------------------------------------------------------------------------------------
