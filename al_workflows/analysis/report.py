@@ -52,7 +52,7 @@ def write_report(
 
 def whole_page(history: RunHistory) -> str:
     """The page with all figures of the run."""
-    return page(history, [plate(history, entry) for entry in gallery_of(history)])
+    return page(history, plates_of(history, gallery_of(history)))
 
 
 def page(history: RunHistory, plates: Sequence[Plate]) -> str:
