@@ -11,6 +11,7 @@ from flask import current_app, render_template
 from launchpad.dashboard.changes import Changes
 from launchpad.dashboard.config import DashboardConfig
 from launchpad.dashboard.data.histories import Histories
+from launchpad.dashboard.data.members import Members
 from launchpad.dashboard.database import Database
 from launchpad.dashboard.figures import Drawn, kept
 from launchpad.dashboard.kept import Kept
@@ -20,8 +21,9 @@ MEMBERS_KEPT = 50_000
 
 
 def members_in(value: object) -> int:
-    """How many members a kept value is of; a little for one that is of none."""
-    return 100 + len(getattr(value, "rows", ()))
+    """How many members a kept value is of; a tenth of them for one that only points at these."""
+    rows = len(getattr(value, "rows", ()))
+    return 100 + (rows if isinstance(value, Members) else rows // 10)
 
 
 @dataclass(frozen=True)

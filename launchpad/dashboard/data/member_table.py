@@ -91,7 +91,7 @@ def find_members(members: Members, want: Wanted, sort: str, down: bool) -> Found
         elif len(missed) == 1:  # it would be shown if only this were not asked
             counts[missed[0]][_value(row, missed[0])] += 1
     for name in names:
-        counts[name].update([_value(row, name) for row in fitting])
+        counts[name].update(_values(fitting, name))
     choices = [_choice(name, counts[name], want.values.get(name, "")) for name in names]
     return Found(_sorted(fitting, sort, down), [one for one in choices if one is not None])
 
@@ -101,6 +101,12 @@ def _value(row: MemberRow, name: str) -> str:
     if name == "state":
         return outcome.state.value
     return outcome.role.value if name == "role" else outcome.tags.get(name, "")
+
+
+def _values(rows: Sequence[MemberRow], name: str) -> list[str]:
+    if name in OWN:
+        return [_value(row, name) for row in rows]
+    return [row.entry.outcome.tags.get(name, "") for row in rows]
 
 
 def _choice(name: str, counts: Counter[str], chosen: str) -> Choice | None:

@@ -52,6 +52,18 @@ class Cell:
         return [(one, found[one]) for one in TONES if found[one]]
 
     @property
+    def bar(self) -> str:
+        """The same as a CSS background: one colour beside the other, each as wide as its share."""
+        tones, end = self.tones, 0
+        if len(tones) == 1:
+            return f"var(--{tones[0][0]}-bar)"
+        stops = []
+        for one, number in tones:
+            begin, end = end, end + number
+            stops.append(f"var(--{one}-bar) {100 * begin / self.members:.3g}% {100 * end / self.members:.3g}%")
+        return f"linear-gradient(90deg,{','.join(stops)})"
+
+    @property
     def words(self) -> str:
         """The same, to be read out."""
         states = ", ".join(f"{number} {state.value.replace('_', ' ').lower()}" for state, number in self.states.items())

@@ -19,7 +19,7 @@ from launchpad.dashboard import figures, links
 from launchpad.dashboard.data.campaign import NAMED, parked_members, with_causes
 from launchpad.dashboard.data.campaign_figures import CAMPAIGN_GALLERY, history
 from launchpad.dashboard.data.campaigns import campaign_row
-from launchpad.dashboard.data.member_table import COLUMNS, PAGE_SIZE, find_members, wanted
+from launchpad.dashboard.data.member_table import COLUMNS, PAGE_SIZE, Found, find_members, wanted
 from launchpad.dashboard.data.members import Members, read_forces, read_members
 from launchpad.dashboard.data.spark import sparkline
 from launchpad.dashboard.data.surface_map import surface_map
@@ -38,7 +38,8 @@ def one_campaign(name: str) -> str:
     members = _members(name, version)
     sort, down = links.chosen_sort(COLUMNS, "order")
     want = wanted(request.args, members.tags)
-    found = find_members(members, want, sort, down)
+    key = ("table", name, version, want.text, tuple(want.values.items()), sort, down)
+    found: Found = service().members.get(key, lambda: find_members(members, want, sort, down))
     place, last = links.chosen_page(len(found.rows), PAGE_SIZE)
     rows = with_causes(reading(), found.rows[PAGE_SIZE * (place - 1) : PAGE_SIZE * place])
     forces = read_forces(reading(), [row.outcome.run for row in rows if row.begun])
