@@ -15,7 +15,7 @@ from launchpad.mongo_users import Role, add_user, list_users, remove_user
 from launchpad.settings import Source, connection_document
 
 #: who the dashboard is to the local database
-READER = "dashboard"
+READER = "alflow-dashboard"
 #: s that a page waits for a database that is away
 PATIENCE = 3.0
 

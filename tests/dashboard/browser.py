@@ -28,8 +28,11 @@ class Watched:
         self.page.on("pageerror", lambda error: self.complaints.append(f"uncaught: {error}"))
 
     def _heard(self, message: ConsoleMessage) -> None:
+        address = message.location.get("url", "")
+        if address.endswith("/icon.svg") and "net::ERR_" in message.text:
+            return  # a browser asks for it when it likes, after the server's end as well
         if message.type in ("error", "warning"):
-            self.complaints.append(f"{message.type}: {message.text} ({message.location.get('url', '')})")
+            self.complaints.append(f"{message.type}: {message.text} ({address})")
 
     def open(self, path: str, status: int = 200) -> Page:
         """Go to ``path`` of the dashboard, which must answer so; a page that is refused may be said in the console."""

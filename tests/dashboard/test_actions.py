@@ -283,6 +283,17 @@ def test_the_reading_connection_stays_one_that_only_reads(mongo: LocalMongo, tmp
         database.close()
 
 
+def test_a_user_called_dashboard_is_somebody_elses(mongo: LocalMongo, tmp_path: Path) -> None:
+    add_user(mongo, "dashboard", Role.READER, tmp_path / "dashboard.yaml")  # as SECURITY.md has it
+    database = Database(resolve(mongo.launchpad_file()))
+    try:
+        database.launchpad().db.command("ping")
+        connect(resolve(tmp_path / "dashboard.yaml"), read_only=True).connection.close()
+    finally:
+        database.close()
+        remove_user(mongo, "dashboard")
+
+
 def test_actions_are_refused_at_the_start_where_the_database_may_not_be_written(
     mongo: LocalMongo, users: Path, tmp_path: Path
 ) -> None:

@@ -146,7 +146,7 @@ def test_what_failed_is_grouped_counted_and_linked(lpad: LaunchPad, lpad_file: P
         text = client.get("/failures").text
     assert f'href="/run/{run}/label/3/' in text
     assert "scf_retries" in text
-    assert "a longer one (`alflow init --dft-walltime`)" in text
+    assert "a longer one (<code>alflow init --dft-walltime</code>)" in text
 
 
 def test_a_campaign_alone(client: FlaskClient, world: World) -> None:

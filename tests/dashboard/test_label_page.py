@@ -84,7 +84,7 @@ def test_failed_single_points_name_cause_and_remedy(client: FlaskClient, world: 
     for index, (status, remedy) in enumerate(
         [
             ("scf not converged", "scf_retries"),
-            ("crashed", "own output"),
+            ("crashed", "own output is in"),
             ("geometry rejected", "min_distance"),
         ],
         start=20,

@@ -433,6 +433,7 @@ def test_a_browser_logs_in_and_out(scheme: str, world: World, users: Path, brows
         assert window.serious() == []
         page.get_by_role("button", name="Log out").click()
         page.get_by_role("heading", name="Log in").wait_for()
+        page.wait_for_load_state("networkidle")
 
 
 @pytest.mark.browser
@@ -449,3 +450,4 @@ def test_an_open_page_asks_for_a_login_when_the_session_has_ended(
         window.complaints = [one for one in window.complaints if "401" not in one]
         type_in(page, password="another long password")
         page.get_by_role("heading", name="Runs").wait_for()
+        page.wait_for_load_state("networkidle")
