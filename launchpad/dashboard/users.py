@@ -19,7 +19,7 @@ from launchpad.private_files import open_to_others, write_private
 
 #: letters of a password
 SHORTEST, LONGEST = 12, 1000
-#: how passwords are hashed: werkzeug's scrypt, 32 MiB and some 0.1 s each
+#: how passwords are hashed: werkzeug's scrypt, which takes 32 MiB each
 METHOD = "scrypt"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,63}")
 

@@ -204,7 +204,7 @@ def test_thousands_are_read_within_a_second_or_two(lpad: LaunchPad, run: str) ->
     begun = time.perf_counter()
     (first, _) = read_failures(lpad, None).groups[remedies.POINTS]
     assert first.count == 5000
-    assert time.perf_counter() - begun < 10  # 0.3 s on a quiet machine
+    assert time.perf_counter() - begun < 10
 
 
 @pytest.mark.browser
