@@ -50,20 +50,18 @@ class Changes:
     changes: dict[str, Any] = field(default_factory=dict)
 
     def on_emt(self, seed: int, simulation: dict[str, Any], **keys: Any) -> RunSpec:
-        """The run of ``simulation`` on EMT; ``keys`` are others of its run file.
+        """As :meth:`on`, with EMT as the parent."""
+        return self.on({"kind": "emt"}, seed, simulation, **keys)
+
+    def on(self, dft: dict[str, Any], seed: int, simulation: dict[str, Any], **keys: Any) -> RunSpec:
+        """The run of ``simulation`` with the section ``dft``; ``keys`` are others of its run file.
 
         Raises
         ------
         InputError
             A key or value of ``changes`` breaks a rule.
         """
-        base = {
-            "name": "benchmark",
-            "seed": seed,
-            "structure": "start",
-            "simulation": simulation,
-            "dft": {"kind": "emt"},
-        }
+        base = {"name": "benchmark", "seed": seed, "structure": "start", "simulation": simulation, "dft": dft}
         return parse_spec(merged(base | keys, self.changes), source=f"variant {self.name}")
 
 

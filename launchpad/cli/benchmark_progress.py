@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from al_workflows.benchmark.speed import PredictionRow, RelaxationRow
     from al_workflows.benchmark.speed_training import TrainingRow
     from al_workflows.benchmark.uncertainty import UncertaintyRow
+    from al_workflows.study.trial import Trial
 
 
 class Counter:
@@ -70,6 +72,31 @@ class Counter:
                 f"{text}{one.calls[-1]} calls, force MAE {one.errors[-1]['all']:.4f} eV/Å on the parent's trajectory",
                 soft_wrap=True,
             )
+
+    def trial(self, jobs: int) -> Callable[[Trial, bool, int, int], None]:
+        """What prints the line of a study's trial, with the time that the others may take; one that was stored counts
+        only. Trials differ, so that the time is a guess from those that were made."""
+        began, made = time.monotonic(), 0
+
+        def tell(one: Trial, stored: bool, done: int, of: int) -> None:
+            nonlocal made
+            self._bar.update(self._task, completed=done, total=of)
+            if stored:
+                return
+            made += 1
+            failed = f" ({one.failed} failed)" if one.failed else ""
+            text = f"{done}/{of}  {one.system}  {one.arm}  seed {one.seed}: {one.outcome}, {one.calls} calls{failed}, "
+            left = (time.monotonic() - began) / made * (of - done)
+            about = (
+                ""
+                if done == of
+                else f"; about {left:.0f} s left"
+                if left < 100
+                else f"; about {left / 60:.0f} min left"
+            )
+            self._bar.console.print(f"{text}{one.seconds:.1f} s{about}", soft_wrap=True)
+
+        return tell
 
     def predicted(self, row: PredictionRow | RelaxationRow) -> None:
         """Print how long it takes."""
