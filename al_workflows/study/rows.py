@@ -42,8 +42,8 @@ NOTES = (
     "published ones leave out the start. Medians are of converged runs; a count in brackets is of one that has not.",
     "Errors are of the end: DFT's energy there, the model's energy there, and the mean over the atoms of the L1 "
     "displacement, against the stationary point that the end belongs to: BFGS's from the same start, tightly "
-    f"converged, if the end is within {SAME_ENERGY:g} eV and {SAME_STRUCTURE:g} Å of it, else where the end itself runs "
-    "down to. They are means over all runs that have an end, converged or not.",
+    f"converged, if the end is within {SAME_ENERGY:g} eV and {SAME_STRUCTURE:g} Å of it, else where the end itself "
+    "runs down to. They are means over all runs that have an end, converged or not.",
     "E − E(BFGS): how far the end lies above where BFGS ends (median); on a saddle: ends with negative modes of the "
     "parent's Hessian (EMT only).",
 )
