@@ -74,7 +74,9 @@ class Variant(Changes):
 
 
 def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """``base`` with ``changes`` over it, mapping by mapping."""
+    """``base`` with ``changes`` over it, mapping by mapping; one of another ``kind`` takes the place of the whole."""
+    if "kind" in base and "kind" in changes and base["kind"] != changes["kind"]:
+        return dict(changes)
     out = dict(base)
     for key, value in changes.items():
         nested = isinstance(value, Mapping) and isinstance(out.get(key), Mapping)

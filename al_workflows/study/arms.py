@@ -107,14 +107,8 @@ def _ungated(name: str, about: str, *changes: dict[str, Any]) -> Arm:
 
 
 def _all(*changes: dict[str, Any]) -> dict[str, Any]:
-    """All of them, the later over the earlier; a part of another ``kind`` replaces the whole part."""
+    """All of them, the later over the earlier."""
     out: dict[str, Any] = {}
     for one in changes:
-        out = merged({key: part for key, part in out.items() if not _of_another_kind(part, one.get(key))}, one)
+        out = merged(out, one)
     return out
-
-
-def _of_another_kind(before: Any, after: Any) -> bool:
-    if not isinstance(before, dict) or not isinstance(after, dict):
-        return False
-    return "kind" in before and "kind" in after and before["kind"] != after["kind"]

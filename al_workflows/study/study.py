@@ -98,10 +98,6 @@ def write(study: Study, setting: Setting, trials: Sequence[Trial], command: str)
             for kind in ("png", "pdf"):
                 written.append(setting.root / f"{name}.{kind}")
                 write_atomically(written[-1], image(figure, kind))
-    shown = [
-        Table(f"Figure `{name}`", [], (caption if figure is not None else f"Not drawn: {caption}",))
-        for name, (figure, caption) in found.figures.items()
-    ]
     settings: dict[str, Any] = {
         "study": study.title,
         "published": SOURCE,
@@ -113,12 +109,14 @@ def write(study: Study, setting: Setting, trials: Sequence[Trial], command: str)
         **({"arms": list(setting.arms)} if setting.arms else {}),
         **found.settings,
     }
-    tables = [*found.tables, *shown]
     plain = [
         {name: value for name, value in trial.to_dict().items() if name not in ("images", "run")} for trial in trials
     ]
-    document = Document(f"Study {study.name}: {study.about}", command, settings, tables, {"trials": plain})
+    document = Document(f"Study {study.name}: {study.about}", command, settings, found.tables, {"trials": plain})
     written += document.write(setting.root, study.name)
+    if found.figures:
+        shown = "\n\n".join(_shown(name, figure, caption) for name, (figure, caption) in found.figures.items())
+        write_atomically(setting.root / f"{study.name}.md", f"{document.markdown()}\n## Figures\n\n{shown}\n")
     ends = [_named(trial, atoms) for trial in trials for atoms in trial.images]
     if ends:
         text = io.StringIO()
@@ -137,6 +135,10 @@ def history_of(setting: Setting, trial: Trial) -> RunHistory | None:
 def note(setting: Setting) -> tuple[str, ...]:
     """What is to be said of the parent below a table."""
     return (f"{FAILS}; in the rows of the paper's settings gate and trust radius are off.",) if setting.quick else ()
+
+
+def _shown(name: str, figure: Figure | None, caption: str) -> str:
+    return f"Not drawn ({name}): {caption}" if figure is None else f"![{name}]({name}.png)\n\n*{caption}*"
 
 
 def _named(trial: Trial, atoms: Atoms) -> Atoms:
