@@ -137,7 +137,7 @@ def _calls(rows: Sequence[BarrierRow]) -> Figure | None:
             axes.plot([one.published], [place], "D", mfc="none", mec=LIGHT.red, mew=1.4, ms=7)
         if one.calls is not None:
             axes.barh([place], [one.calls], 0.6, color=LIGHT.blue, alpha=0.85)
-            axes.text(one.calls * 1.05, place, f"{one.calls:g}", va="center", fontsize=8, color=LIGHT.ink)
+            axes.text(one.calls / 1.06, place, f"{one.calls:g}", va="center", ha="right", fontsize=8, color=LIGHT.paper)
     axes.plot([], [], "D", mfc="none", mec=LIGHT.red, mew=1.4, label="published")
     axes.set_yticks(range(len(shown)), [one.arm for one in reversed(shown)], fontsize=8)
     axes.set_xscale("log")

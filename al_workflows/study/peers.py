@@ -57,7 +57,12 @@ def conclude(setting: Setting, trials: Sequence[Trial]) -> Findings:
     """A table of relaxations and one of barriers."""
     relaxed = [trial for trial in trials if trial.system == RATTLED.name]
     hops = [trial for trial in trials if trial.system == HOP.name]
-    notes = (*(f"Not installed: {name}." for name in missing()), *note(setting))
+    notes = (
+        "From rattled starts a method that stops at small forces may stop on a saddle off which the reference, which "
+        "is converged more tightly, has fallen.",
+        *(f"Not installed: {name}." for name in missing()),
+        *note(setting),
+    )
     true = [trial for trial in relaxed if trial.arm == "reference"]
     rows = [row(name, some, true) for name, some in by_arm(relaxed).items()]
     tables = [Table(f"Relaxations to {TARGET:g} eV/Å", rows, (*NOTES, *notes))]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from statistics import mean, median
 from typing import Annotated
 
@@ -29,31 +29,33 @@ class RelaxationRow:
     energy: Annotated[float | None, Column("energy MAE, eV", 4)]
     model: Annotated[float | None, Column("of the model, eV", 4)]
     structure: Annotated[float | None, Column("structure MAE, Å", 4)]
-    lower: Annotated[float | None, Column("E − E(BFGS), eV", 3)]
+    lower: Annotated[float | None, Column("E − E(reference), eV", 3)]
     saddles: Annotated[str, Column("on a saddle")]
-    published_calls: Annotated[float | None, Column("published calls", 1)]
-    published_energy: Annotated[float | None, Column("energy MAE", 4)]
-    published_structure: Annotated[float | None, Column("structure MAE", 4)]
-    published_remark: Annotated[str, Column("published remark")]
+
+
+@dataclass(frozen=True)
+class PublishedRow(RelaxationRow):
+    """The same beside what was published."""
+
+    published_calls: Annotated[float | None, Column("published: calls", 1)]
+    published_energy: Annotated[float | None, Column("published: energy MAE, eV", 4)]
+    published_structure: Annotated[float | None, Column("published: structure MAE, Å", 4)]
+    published_remark: Annotated[str, Column("published: remark")]
 
 
 NOTES = (
     "Calls are distinct geometries given to DFT, the start and the verifying one and those that failed included; the "
     "published ones leave out the start. Medians are of converged runs; a count in brackets is of one that has not.",
+    "The reference is BFGS from the same start in steps of at most 0.05 Å, converged tightly (0.005 eV/Å on EMT). "
     "Errors are of the end: DFT's energy there, the model's energy there, and the mean over the atoms of the L1 "
-    "displacement, against the stationary point that the end belongs to: BFGS's from the same start, tightly "
-    f"converged, if the end is within {SAME_ENERGY:g} eV and {SAME_STRUCTURE:g} Å of it, else where the end itself "
-    "runs down to. They are means over all runs that have an end, converged or not.",
-    "E − E(BFGS): how far the end lies above where BFGS ends (median); on a saddle: ends with negative modes of the "
-    "parent's Hessian (EMT only).",
+    f"displacement, against the reference if the end is within {SAME_ENERGY:g} eV and {SAME_STRUCTURE:g} Å of it, else "
+    "against where the end itself runs down to. They are means over all runs that have an end, converged or not.",
+    "E − E(reference) is a median; on a saddle: ends with negative modes of the parent's Hessian (EMT only).",
 )
 
 
-def row(
-    arm: str, trials: Sequence[Trial], references: Sequence[Trial], published: Published | None = None
-) -> RelaxationRow:
+def row(arm: str, trials: Sequence[Trial], references: Sequence[Trial]) -> RelaxationRow:
     """The row of ``trials``, all of one arm; ``references`` are where BFGS ends, of each seed or one of all."""
-    published = published or Published()
     done = [trial for trial in trials if trial.converged]
     true = {trial.seed: _of_seed(references, trial.seed) for trial in trials}
     errors = [errors_of(trial, true[trial.seed]) for trial in trials if trial.images]
@@ -71,10 +73,20 @@ def row(
         structure=_mean([one[TO_BOTTOM] for one in errors if TO_BOTTOM in one]),
         lower=float(median(over)) if over else None,
         saddles=f"{sum(negative > 0 for negative in looked_at)}/{len(looked_at)}" if looked_at else "–",
-        published_calls=published.calls,
-        published_energy=published.energy,
-        published_structure=published.structure,
-        published_remark=published.remark or "–",
+    )
+
+
+def published_row(
+    arm: str, trials: Sequence[Trial], references: Sequence[Trial], published: Published | None
+) -> PublishedRow:
+    """As :func:`row`, beside what was ``published`` of the like."""
+    word = published or Published()
+    return PublishedRow(
+        **asdict(row(arm, trials, references)),
+        published_calls=word.calls,
+        published_energy=word.energy,
+        published_structure=word.structure,
+        published_remark=word.remark or "–",
     )
 
 

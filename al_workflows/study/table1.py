@@ -9,7 +9,7 @@ from al_workflows.study.arms import fmax, ours, paper, random_queries
 from al_workflows.study.direct import reference, the_one
 from al_workflows.study.learned import learned
 from al_workflows.study.published import TABLE_1
-from al_workflows.study.rows import NOTES, by_arm, row
+from al_workflows.study.rows import NOTES, by_arm, published_row
 from al_workflows.study.study import Findings, Study, note
 from al_workflows.study.systems import CARBON
 from al_workflows.study.trial import Setting, Task, Trial
@@ -41,7 +41,7 @@ def conclude(setting: Setting, trials: Sequence[Trial]) -> Findings:
     """The table."""
     true = the_one(trials, "reference")
     rows = [
-        row(name, found, [true], TABLE_1[_BATCHES[name]] if name in _BATCHES else None)
+        published_row(name, found, [true], TABLE_1.get(_BATCHES.get(name, (0, 0))))
         for name, found in by_arm(trials).items()
     ]
     notes = (

@@ -10,7 +10,7 @@ from al_workflows.study import published
 from al_workflows.study.arms import NO_PRIOR, Arm, fmax, online, ours, paper
 from al_workflows.study.direct import direct, reference, the_one
 from al_workflows.study.learned import learned
-from al_workflows.study.rows import NOTES, by_arm, row
+from al_workflows.study.rows import NOTES, by_arm, published_row
 from al_workflows.study.study import Findings, Study, note
 from al_workflows.study.systems import CARBON
 from al_workflows.study.trial import Setting, Task, Trial
@@ -66,7 +66,7 @@ def conclude(setting: Setting, trials: Sequence[Trial]) -> Findings:
     """The table."""
     true, words = the_one(trials, "reference"), {name: word for name, (_, word) in ARMS.items()}
     words["BFGS-0.04"] = published.DFT
-    rows = [row(name, found, [true], words.get(name)) for name, found in by_arm(trials).items()]
+    rows = [published_row(name, found, [true], words.get(name)) for name, found in by_arm(trials).items()]
     notes = (
         *NOTES,
         *note(setting),
