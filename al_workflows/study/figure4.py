@@ -169,7 +169,7 @@ def _row(trial: Trial, history: RunHistory, check: Check, true: Radial | None) -
 
 def _energies(checks: Sequence[Check]) -> Figure:
     """The first, a middle and the last trajectory, each above its own mean by DFT."""
-    figure, axes = new_axes(LIGHT, "time (ps)", "energy above the trajectory's mean by DFT (eV)")
+    figure, axes = new_axes(LIGHT, "time (ps)", "energy above its mean by DFT (eV)")
     shown = [checks[k] for k in sorted({0, len(checks) // 2, len(checks) - 1})]
     for colour, check in zip((LIGHT.red, LIGHT.green, LIGHT.blue), shown[::-1], strict=False):
         zero = float(check.energies.mean())
