@@ -14,6 +14,7 @@ from ase.calculators.emt import EMT
 
 from al_workflows.benchmark.peers import PEERS
 from al_workflows.benchmark.tables import Table
+from al_workflows.dft.spec import AseSpec
 from al_workflows.errors import InputError
 from al_workflows.study.arms import ours, random_queries
 from al_workflows.study.catalogue import STUDIES, study_of
@@ -184,6 +185,22 @@ def test_a_failed_calculation_counts(tmp_path: Path) -> None:
     trial = mine.run()
     assert (trial.outcome, trial.calls, trial.failed, trial.images) == ("FAILED", 1, 1, ())
     assert "the sum of their covalent radii" in trial.remark
+
+
+def test_a_code_of_its_own_computes_each_geometry_once_for_all_arms(tmp_path: Path) -> None:
+    dft = AseSpec(calculator="ase.calculators.emt.EMT")
+    (peer,) = direct([TINY], [PEERS["BFGS"]], (0,), 1.0, dft, tmp_path)
+    (mine,) = learned([TINY], ARMS[:1], (0,), {"kind": "relaxation", "fmax": 1.0}, dft, tmp_path)
+    theirs, found = peer.run(), mine.run()
+    assert theirs.converged
+    assert found.converged
+    assert found.curves["energies"][0] == theirs.curves["energies"][0]
+    assert NEGATIVE not in found.numbers  # what is not asked for a run's sake costs nothing
+    places = list((tmp_path / "points").iterdir())
+    assert len(places) <= theirs.calls + found.calls - 1
+    before = {place: (place / "label.json").stat().st_mtime_ns for place in places}
+    assert mine.run().curves == found.curves
+    assert {place: (place / "label.json").stat().st_mtime_ns for place in (tmp_path / "points").iterdir()} == before
 
 
 def test_what_is_not_known_is_refused(tmp_path: Path) -> None:
