@@ -3,50 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from statistics import mean
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
-from ase import Atoms
-from ase.calculators.calculator import Calculator
-from ase.calculators.emt import EMT
 from ase.data import atomic_numbers, covalent_radii
 from matplotlib.figure import Figure
 
 from al_workflows.analysis.style import LIGHT, legend, new_axes
-from al_workflows.benchmark.cache import package_hash
 from al_workflows.benchmark.tables import Column, Table
-from al_workflows.dft.calculator import SinglePoints
-from al_workflows.dft.spec import DftSpec, EmtSpec
-from al_workflows.morse_fit.spec import MorseFitSpec, isolated
-from al_workflows.potential import Image, PotentialCalculator, train_potential
-from al_workflows.spec import RunSpec
 from al_workflows.structures import min_distance_ratio
-from al_workflows.study.arms import NO_PRIOR, Arm, fmax, paper, random_queries
-from al_workflows.study.learned import PACKAGES, asked, learned
+from al_workflows.study.arms import NO_PRIOR, fmax, paper, random_queries
+from al_workflows.study.dimer import DIMER, FAR, LIMITED, MODEL, NEAR, POINTS, SETS, TRUE, DimerCurve
+from al_workflows.study.learned import learned
 from al_workflows.study.rows import by_arm
 from al_workflows.study.study import Findings, Study, history_of, note
 from al_workflows.study.systems import CARBON
-from al_workflows.study.trial import CONVERGED, Setting, Task, Trial
-from al_workflows.threads import single_threaded
-from al_workflows.versions import installed_versions
+from al_workflows.study.trial import Setting, Task, Trial
 
-#: Å: where the dimer is computed, and where its few points are
-NEAR, FAR, POINTS = 1.0, 5.0, 30
-SPANNING = tuple(float(r) for r in np.linspace(NEAR, FAR, 9))
-LIMITED = (2.2, 2.7, 3.2)
-#: the cell that holds a dimer, Å
-BOX = (8.0, 8.24, 13.0)
-DIMER = "Cu2"
 RADIUS = float(covalent_radii[atomic_numbers["Cu"]])
-_MODULES = ("study.figure1", "study.learned", "study.arms")
-_TRUE, _MODEL = "true", "model"
-_SETS = {"9 points": SPANNING, "3 points": LIMITED}
 _CURVES = [
     paper(f"{points}{words}", f"the paper's network on {points} of Cu₂{words}", *changes)
-    for points in _SETS
+    for points in SETS
     for words, changes in ((", prior", ()), (", no prior", (NO_PRIOR,)))
 ]
 _ONE = (fmax(0.05), random_queries(1, 1))
@@ -57,60 +36,12 @@ ONE_IMAGE = [
 
 
 @dataclass(frozen=True)
-class DimerCurve:
-    """Networks of ``arm`` on the points that its name says, and what they say between 1 and 5 Å."""
-
-    arm: Arm
-    seed: int
-    dft: DftSpec
-    root: Path = field(compare=False)
-
-    @property
-    def name(self) -> str:
-        """The arm's."""
-        return self.arm.name
-
-    @property
-    def title(self) -> str:
-        """Names it to a reader."""
-        return f"{DIMER}-{self.name}-{self.seed}"
-
-    def _spec(self) -> RunSpec:
-        return self.arm.spec(self.dft, self.seed, {"kind": "relaxation"})
-
-    def key(self) -> dict[str, Any]:
-        """All that decides its numbers."""
-        installed = installed_versions()
-        return {
-            "settings": self._spec().model_dump(mode="json"),
-            "arm": self.name,
-            "versions": {name: installed[name] for name in PACKAGES if name in installed},
-            "code": package_hash(*_MODULES),
-        }
-
-    @single_threaded
-    def run(self) -> Trial:
-        """Make it."""
-        spec, parent = self._spec(), _parent(self.dft, self.root)
-        places = [_dimer(distance) for distance in _SETS[self.name.split(",")[0]]]
-        known = [Image(atoms, *asked(atoms, parent)) for atoms in places]
-        calculator = PotentialCalculator(train_potential(known, spec.potential, seed=(self.seed, 1)))
-        grid = np.linspace(NEAR, FAR, POINTS)
-        true = [asked(_dimer(distance), parent)[0] for distance in grid]
-        said = [asked(_dimer(distance), calculator)[0] for distance in grid]
-        curves = {_TRUE: tuple(true), _MODEL: tuple(said)}
-        about = (DIMER, self.name, self.seed, CONVERGED, "", len(known), 0)
-        return Trial(*about, {}, curves, (), "", 0.0)
-
-
-@dataclass(frozen=True)
 class DimerRow:
     """Errors of a dimer's curve over the seeds."""
 
     arm: str
     inside: Annotated[float, Column("MAE between the points, eV", 3)]
     close: Annotated[float, Column("MAE where it is closer, eV", 3)]
-    repels: Annotated[str, Column("repels at 1 Å")]
 
 
 @dataclass(frozen=True)
@@ -166,31 +97,15 @@ def conclude(setting: Setting, trials: Sequence[Trial]) -> Findings:
     return Findings(tables, figures, {f"arm `{arm.name}`": arm.about for arm in (*_CURVES, *ONE_IMAGE)})
 
 
-def _parent(dft: DftSpec, root: Path) -> Calculator:
-    """Who answers for dimers, however close."""
-    if isinstance(dft, EmtSpec):
-        return EMT()
-    free = isolated(MorseFitSpec(dft=dft), polarised=False)
-    return SinglePoints(free.model_copy(update={"min_distance": 0.0, "max_force": 1e4}), root / "points")
-
-
-def _dimer(distance: float) -> Atoms:
-    atoms = Atoms(DIMER, [(0.0, 0.0, 0.0), (0.0, 0.0, distance)], cell=BOX, pbc=True)
-    atoms.center()
-    return atoms
-
-
 def _dimer_row(name: str, trials: Sequence[Trial]) -> DimerRow:
-    grid, points = np.linspace(NEAR, FAR, POINTS), _SETS[name.split(",")[0]]
+    grid, points = np.linspace(NEAR, FAR, POINTS), SETS[name.split(",")[0]]
     inside = (grid >= min(points)) & (grid <= max(points))
     close = grid < min(LIMITED)
-    errors = [np.abs(np.subtract(trial.curves[_MODEL], trial.curves[_TRUE])) for trial in trials]
-    repels = sum(trial.curves[_MODEL][0] > min(trial.curves[_MODEL][3:]) for trial in trials)
+    errors = [np.abs(np.subtract(trial.curves[MODEL], trial.curves[TRUE])) for trial in trials]
     return DimerRow(
         name,
         mean(float(error[inside].mean()) for error in errors),
         mean(float(error[close].mean()) for error in errors),
-        f"{repels}/{len(trials)}",
     )
 
 
@@ -217,15 +132,13 @@ def _curve_figure(curves: dict[str, list[Trial]], points: str) -> Figure | None:
         return None
     figure, axes = new_axes(LIGHT, "distance (Å)", "energy above two far atoms (eV)")
     grid = np.linspace(NEAR, FAR, POINTS)
-    true = np.array(next(iter(shown.values()))[0].curves[_TRUE])
+    true = np.array(next(iter(shown.values()))[0].curves[TRUE])
     axes.plot(grid, true - true[-1], "-", color=LIGHT.ink, lw=1.8, label="DFT")
     for colour, (name, trials) in zip((LIGHT.blue, LIGHT.red), shown.items(), strict=False):
         for trial in trials:
             label = name.partition(", ")[2] if trial is trials[0] else None
-            axes.plot(
-                grid, np.array(trial.curves[_MODEL]) - true[-1], "-", color=colour, lw=1.2, alpha=0.7, label=label
-            )
-    at = np.array(_SETS[points])
+            axes.plot(grid, np.array(trial.curves[MODEL]) - true[-1], "-", color=colour, lw=1.2, alpha=0.7, label=label)
+    at = np.array(SETS[points])
     axes.plot(at, np.interp(at, grid, true - true[-1]), "o", color=LIGHT.ink, ms=6, label="training")
     depth = float(true[-1] - true.min())
     axes.set_ylim(-1.8 * depth, 3.0 * depth)
