@@ -73,7 +73,7 @@ class Counter:
                 soft_wrap=True,
             )
 
-    def trial(self, jobs: int) -> Callable[[Trial, bool, int, int], None]:
+    def trials(self) -> Callable[[Trial, bool, int, int], None]:
         """What prints the line of a study's trial, with the time that the others may take; one that was stored counts
         only. Trials differ, so that the time is a guess from those that were made."""
         began, made = time.monotonic(), 0
@@ -87,13 +87,8 @@ class Counter:
             failed = f" ({one.failed} failed)" if one.failed else ""
             text = f"{done}/{of}  {one.system}  {one.arm}  seed {one.seed}: {one.outcome}, {one.calls} calls{failed}, "
             left = (time.monotonic() - began) / made * (of - done)
-            about = (
-                ""
-                if done == of
-                else f"; about {left:.0f} s left"
-                if left < 100
-                else f"; about {left / 60:.0f} min left"
-            )
+            shown = f"{left:.0f} s" if left < 100 else f"{left / 60:.0f} min"
+            about = f"; about {shown} left" if done < of else ""
             self._bar.console.print(f"{text}{one.seconds:.1f} s{about}", soft_wrap=True)
 
         return tell

@@ -54,7 +54,7 @@ def study(
     chosen.tasks(wanted)  # before a directory is made
     setting = Setting(writable_directory(output), wanted.seeds, wanted.dft, wanted.arms)
     with Counter() as counter:
-        trials = make(chosen, setting, jobs, fresh, counter.trial(jobs))
+        trials = make(chosen, setting, jobs, fresh, counter.trials())
     document, written = write(chosen, setting, trials, command_line())
     for table in document.tables:
         print(table.markdown())
