@@ -67,18 +67,19 @@ def barrier_curve(setting: Setting, arms: Mapping[str, Sequence[Trial]], truths:
     """Errors of each cycle's barrier against training images; ``truths`` (eV) are by seed."""
     figure, axes = new_axes(LIGHT, "training images", "|barrier − true barrier| (eV)")
     for number, (arm, trials) in enumerate(arms.items()):
-        colour = COLOURS[number % len(COLOURS)]
+        colour, dashes = COLOURS[number % len(COLOURS)], ("o-", "s--")[number // len(COLOURS) % 2]
         for trial in trials:
             history = history_of(setting, trial)
             errors = [] if history is None else barrier_errors(history, truths[trial.seed])
             first = trial is trials[0]
             sizes = [_shown(error.error) for error in errors]
             label = arm if first else None
-            axes.plot([error.images for error in errors], sizes, "o-", color=colour, ms=4, lw=1.2, label=label)
+            axes.plot([error.images for error in errors], sizes, dashes, color=colour, ms=4, lw=1.2, label=label)
     if not axes.lines:
         return None
     axes.axhline(0.01, color=LIGHT.ink, ls="--", lw=1, label="tolerance 0.01 eV")
     axes.set_yscale("log")
+    axes.set_ylim(top=100.0)  # room for the legend
     whole_numbers(axes)
     legend(axes, LIGHT)
     return figure
