@@ -71,9 +71,9 @@ def place_to_go_on(
     """
     if not isinstance(spec.loop, OnlineSpec) or before is None or not history:
         return None
-    if asks_for_curvature(before) or _at_its_end(spec, before) or len(before) == 0:
-        return None
     way = _way(before)
+    if asks_for_curvature(before) or _at_its_end(spec, before) or not way.index:
+        return None
     answered = [label for label in labels if label.ok and label.cycle == history[-1].index]
     asked = [(way.index.index(label.request.pool_index), label) for label in answered if _among(label, way)]
     if not asked:
@@ -86,8 +86,10 @@ def place_to_go_on(
         if error > spec.loop.rollback * expected:
             reached = _last_sure(way, place, before.template, potential, spec.loop, spec.loop.rollback)
             told = f"DFT's force at {label.key.partition('/')[2]} was {error:.2f} eV/Å off where {expected:.2f} was"
-            went = f"back by {place - reached}, to the last frame of which the new model is sure"
-            reason = f"{told} expected: gone {went if reached < place else 'on from there, as the new model confirms'}"
+            went = "on from there, as the new model confirms the way"
+            if reached < place:
+                went = f"back by {place - reached}, to the last frame of which the new model is sure"
+            reason = f"{told} expected: gone {went}"
     return replace(_there(before, reached, way), reason=reason, back=place - reached)
 
 

@@ -193,7 +193,8 @@ def check(spec: RunSpec, progress: Progress) -> Verdict:
     verdict = _judged(spec, progress)
     if progress.pool is None or not progress.pool.began:
         return verdict
-    return replace(verdict, reason=f"{verdict.reason}; before: {progress.pool.began}")
+    criterion = "online" if verdict.criterion == "none" else verdict.criterion
+    return replace(verdict, criterion=criterion, reason=f"{verdict.reason}; before: {progress.pool.began}")
 
 
 def _judged(spec: RunSpec, progress: Progress) -> Verdict:

@@ -13,18 +13,20 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from al_workflows import step_checkpoint, steps
 from al_workflows.potential import dump
 from al_workflows.step_checkpoint import CHECKPOINT_FILE, NOWHERE, Checkpoint
-from tests.builders import label, run_spec, slab
+from tests.builders import cycle, label, run_spec, slab
 
 LABELS = [label(slab(1.2, seed=0)), label(slab(1.0, seed=1), cycle=1), label(slab(0.8, seed=2), cycle=2)]
 MINIBATCH = {"kind": "minibatch", "epochs": 6, "batch_images": 1, "device": "cpu"}
 PAPER = {"kind": "paper", "epochs": 14}
 NETWORKS = {"hidden": [5], "members": 2}
+OFFLINE = {"kind": "offline"}
 
 
 def trained(training: Mapping[str, Any], checkpoint: Checkpoint) -> bytes:
@@ -32,12 +34,24 @@ def trained(training: Mapping[str, Any], checkpoint: Checkpoint) -> bytes:
     return dump(steps.train(run_spec(potential={**NETWORKS, "training": training}), 1, LABELS, None, checkpoint))
 
 
-def simulated(simulation: Mapping[str, Any], checkpoint: Checkpoint) -> bytes:
+def simulated(simulation: Mapping[str, Any], checkpoint: Checkpoint, loop: Mapping[str, Any] = OFFLINE) -> bytes:
     """The pool of a cycle of such dynamics."""
     dynamics = {"kind": "md", "steps": 20, "equilibration": 12, "stride": 5, "max_uncertainty": None, **simulation}
-    spec = run_spec(simulation=dynamics)
+    spec = run_spec(simulation=dynamics, loop=loop)
     potential = steps.train(spec, 1, LABELS)
     return steps.simulate(spec, 1, slab(1.0), potential, LABELS, [], None, checkpoint).to_bytes()
+
+
+def gone_on(threshold: float, checkpoint: Checkpoint) -> bytes:
+    """The pool of a cycle whose dynamics go on from where those of the last one stopped to ask."""
+    dynamics = {"kind": "md", "steps": 20, "equilibration": 12, "stride": 5}
+    spec = run_spec(simulation=dynamics, loop={"kind": "online", "threshold": threshold})
+    known = LABELS[:1]
+    before = steps.simulate(spec, 1, slab(1.0), steps.train(spec, 1, known), known, [cycle(0)])
+    (request,) = steps.query(spec, "run", 1, before, steps.train(spec, 1, known), known).requests
+    known = [*known, replace(label(request.atoms, cycle=1), request=request)]
+    potential, history = steps.train(spec, 2, known), [cycle(0), cycle(1)]
+    return steps.simulate(spec, 2, slab(1.0), potential, known, history, None, checkpoint, (), before).to_bytes()
 
 
 STEPS: dict[str, Callable[[Checkpoint], bytes]] = {
@@ -48,6 +62,9 @@ STEPS: dict[str, Callable[[Checkpoint], bytes]] = {
     "berendsen": lambda checkpoint: simulated({"thermostat": {"kind": "berendsen"}}, checkpoint),
     "nose_hoover": lambda checkpoint: simulated({"thermostat": {"kind": "nose_hoover"}}, checkpoint),
     "nve": lambda checkpoint: simulated({"thermostat": {"kind": "nve"}}, checkpoint),
+    "online": lambda checkpoint: simulated({}, checkpoint, {"kind": "online", "threshold": 100.0}),
+    "gone_on": lambda checkpoint: gone_on(0.3, checkpoint),
+    "gone_on_early": lambda checkpoint: gone_on(0.1, checkpoint),
 }
 
 

@@ -51,6 +51,8 @@ def test_a_killed_process(name: str, at: int, tmp_path: Path, caplog: pytest.Log
         ("berendsen", 17),
         *(("nose_hoover", at) for at in (5, 31)),
         ("nve", 14),
+        *(("online", at) for at in (5, 26)),
+        *((name, at) for name in ("gone_on", "gone_on_early") for at in (2, 9)),
     ],
 )
 def test_an_interrupted_step(name: str, at: int, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

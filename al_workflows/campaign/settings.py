@@ -112,7 +112,7 @@ class Settings:
         data = {"sharing": {}} | spec.run  # members learn from each other, unless it says `sharing: null`
         if role in (Role.PATH, Role.DYNAMICS):
             section = spec.paths if role is Role.PATH else spec.dynamics
-            data = {key: value for key, value in data.items() if key not in ("simulation", "query")}
+            data = {key: value for key, value in data.items() if key not in ("simulation", "query", "loop")}
             data["simulation"] = {"kind": "neb" if role is Role.PATH else "md"}
             data = merged(data, section.run if section is not None else {})
         elif role is Role.MOLECULE and data.get("simulation", {}).get("kind", "relaxation") == "relaxation":

@@ -31,7 +31,7 @@ EQUILIBRATING = 5.0
 
 #: names in :attr:`al_workflows.records.Pool.measures`
 STEPS_DONE = "md_steps_done"
-#: equilibration included
+#: equilibration included; of a trajectory that goes on, since then
 STEPS_MOVED = "steps_with_equilibration"
 TEMPERATURE, TEMPERATURE_DRIFT = "temperature_K", "temperature_drift_K_per_ps"
 #: of kinetic and potential energy together; what NVE keeps
@@ -86,6 +86,10 @@ class Dynamics:
         self._checkpoint = checkpoint
         self._online = online
         self._goes_on = goes_on
+        self._moved_before = 0
+        if goes_on is not None:
+            equilibrated = spec.equilibration if goes_on.values["stage"] == Stage.TRAJECTORY else 0
+            self._moved_before = int(goes_on.values["steps"]) + equilibrated
 
     def run(self, start: Atoms, calculator: Calculator, known: Sequence[Atoms], rng: np.random.Generator) -> Pool:
         """See :class:`~al_workflows.simulations.Simulation`."""
@@ -108,7 +112,7 @@ class Dynamics:
             problem = walk.follow(dynamics, spec.steps, Stage.TRAJECTORY, found)
             done = int(dynamics.nsteps)
         reason, detail = problem or (StopReason.MAX_STEPS, f"{spec.steps} steps of {spec.timestep:g} fs")
-        measures = walk.measures() | {STEPS_DONE: float(done), STEPS_MOVED: float(moved + done)}
+        measures = walk.measures() | {STEPS_DONE: float(done), STEPS_MOVED: float(moved + done - self._moved_before)}
         return replace(walk.frames.pool(reason, detail, measures), motion=walk.motion())
 
     def _origin(self, start: Atoms, calculator: Calculator, known: Sequence[Atoms], rng: np.random.Generator) -> Atoms:
@@ -183,7 +187,7 @@ class _Walk:
         looked = int(dynamics.nsteps)  # the step that it goes on from was looked at before it was kept
         for _ in dynamics.irun(steps - looked):
             step = int(dynamics.nsteps)
-            if 0 < step == looked:
+            if found is not None and step == looked:
                 continue
             problem = self._hot(EQUILIBRATING if stage is Stage.EQUILIBRATION else 1.0) or self._look(step, dynamics)
             if problem is not None:

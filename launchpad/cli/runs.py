@@ -45,7 +45,8 @@ def validate(spec: SpecArgument) -> None:
     if prepared.final is not None:
         farthest = largest_displacement(prepared.final, start)
         print(f"  a path to {prepared.spec.final_structure}: the atom that moves most moves by {farthest:.2f} Å")
-    print(f"  {prepared.spec.simulation.kind}, query {prepared.spec.query.kind}, DFT by {prepared.spec.dft.kind}")
+    loop = "online " if prepared.spec.loop.kind == "online" else ""
+    print(f"  {loop}{prepared.spec.simulation.kind}, query {prepared.spec.query.kind}, DFT by {prepared.spec.dft.kind}")
     _print_remarks(prepared)
 
 

@@ -129,6 +129,15 @@ def test_paths_go_between_neighbouring_hollows() -> None:
         assert not path.references
 
 
+def test_an_online_campaign_keeps_its_paths_offline() -> None:
+    loop, simulation = {"kind": "online"}, {"kind": "relaxation"}
+    plan = planned(run={"simulation": simulation, "loop": loop, "dft": {"kind": "emt"}}, paths={}, dynamics={"run": {}})
+    kinds = {(member.role, member.spec.loop.kind) for member in plan.members}
+    assert {(Role.ADSORPTION, "online"), (Role.SLAB, "online"), (Role.PATH, "offline")} <= kinds
+    assert (Role.PATH, "online") not in kinds
+    assert (Role.DYNAMICS, "online") not in kinds
+
+
 def test_dynamics_of_slabs() -> None:
     plan = planned(
         adsorbates=[], dynamics={"of": "slab", "run": {"simulation": {"temperature": 500}}}, relaxations=None
