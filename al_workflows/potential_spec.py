@@ -68,7 +68,7 @@ class PaperTrainingSpec(Strict):
     learning_rate: PositiveFloat = 1e-2
     epochs: PositiveInt = 200
     force_coefficient: PositiveFloat = 0.04
-    restart_period: PositiveInt = 10
+    restart_period: PositiveInt | None = Field(10, description="epochs; null: the learning rate stays as it is")
     restart_factor: PositiveInt = 2
 
 

@@ -43,11 +43,17 @@ class RelaxedError:
     structure: float
 
 
-def relaxed_errors(history: RunHistory) -> list[RelaxedError]:
-    """The error of each cycle's relaxed structure, the last frame of its pool; none without an answer."""
-    answer = history.answer
-    if answer is None or answer.energy is None:
-        return []
+def relaxed_errors(history: RunHistory, truth: tuple[Atoms, float] | None = None) -> list[RelaxedError]:
+    """The error of each cycle's relaxed structure, the last frame of its pool; none without an answer.
+
+    ``truth``, a structure with its DFT energy (eV), may stand in the place of the run's own answer.
+    """
+    if truth is None:
+        answer = history.answer
+        if answer is None or answer.energy is None:
+            return []
+        truth = answer.atoms, answer.energy
+    true, energy = truth
     errors = []
     for cycle, pool in history.relaxations.items():
         relaxed = pool.frame(-1)
@@ -60,9 +66,9 @@ def relaxed_errors(history: RunHistory) -> list[RelaxedError]:
             RelaxedError(
                 cycle=cycle,
                 images=sum(label.ok and label.cycle < cycle for label in history.labels),
-                model=float(pool.energies[-1]) - answer.energy,
-                dft=there[0] - answer.energy if there else None,
-                structure=structure_mae(relaxed, answer.atoms),
+                model=float(pool.energies[-1]) - energy,
+                dft=there[0] - energy if there else None,
+                structure=structure_mae(relaxed, true),
             )
         )
     return errors
@@ -77,9 +83,14 @@ class BarrierError:
     error: float
 
 
-def barrier_errors(history: RunHistory) -> list[BarrierError]:
-    """The error of each cycle's barrier, its band's highest image above the initial end; none without an answer."""
-    answer = None if history.verdict is None else history.verdict.evidence.get(HEIGHT)
+def barrier_errors(history: RunHistory, truth: float | None = None) -> list[BarrierError]:
+    """The error of each cycle's barrier, its band's highest image above the initial end; none without an answer.
+
+    ``truth`` (eV) may stand in the place of the run's own answer.
+    """
+    answer = truth
+    if answer is None and history.verdict is not None:
+        answer = history.verdict.evidence.get(HEIGHT)
     if answer is None:
         return []
     return [

@@ -21,7 +21,7 @@ from al_workflows.records import Record
 
 Kind = TypeVar("Kind", bound=Record)
 #: of this package, what no run depends on; of its benchmarks, what a caller does not name
-_IRRELEVANT = ("analysis", "morse_fit", "benchmark")
+_IRRELEVANT = ("analysis", "morse_fit", "benchmark", "study")
 _SUFFIXES = (".py", ".yaml", ".json")
 _ROOT = Path(al_workflows.__file__).parent
 
@@ -46,6 +46,10 @@ class Cache:
         """Keep ``record`` under ``key``, in the place of another."""
         content = json.dumps({"key": key, "record": record.to_dict()})
         write_atomically(self._path(title, key), content, durable=False)
+
+    def discard(self, title: str, key: Mapping[str, Any]) -> None:
+        """Forget what is kept under ``key``."""
+        self._path(title, key).unlink(missing_ok=True)
 
     def _path(self, title: str, key: Mapping[str, Any]) -> Path:
         digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()

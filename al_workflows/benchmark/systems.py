@@ -74,18 +74,22 @@ class System:
 
 @dataclass(frozen=True)
 class PaperSystem:
-    """C on Cu(100) 2×2×3, 3 Å above an atom of the top layer, bottom layer fixed (Shuaibi et al. 2020)."""
+    """C on Cu(100) 2×2×3, 3 Å above an atom of the top layer, bottom layer fixed (Shuaibi et al. 2020).
+
+    Free atoms are displaced at random with a standard deviation of ``rattle`` (Å); the paper's own start has none.
+    """
 
     name: str = "paper"
+    rattle: float = RATTLE
 
     def start(self, seed: int) -> Atoms:
-        """The start of ``seed``: free atoms rattled by :data:`RATTLE`."""
+        """The start of ``seed``; of no rattle the same for all."""
         atoms = fcc100("Cu", (2, 2, 3), vacuum=6.0, a=3.631258)
         add_adsorbate(atoms, "C", FAR, offset=(1, 1))
         atoms.pbc = (True, True, False)
         atoms.set_constraint(FixAtoms(mask=atoms.get_tags() == 3))
         free = np.flatnonzero(atoms.get_tags() != 3)
-        atoms.positions[free] += np.random.default_rng([seed, 0]).normal(0.0, RATTLE, (len(free), 3))
+        atoms.positions[free] += np.random.default_rng([seed, 0]).normal(0.0, self.rattle, (len(free), 3))
         return atoms
 
 

@@ -50,20 +50,18 @@ class Changes:
     changes: dict[str, Any] = field(default_factory=dict)
 
     def on_emt(self, seed: int, simulation: dict[str, Any], **keys: Any) -> RunSpec:
-        """The run of ``simulation`` on EMT; ``keys`` are others of its run file.
+        """As :meth:`on`, with EMT as the parent."""
+        return self.on({"kind": "emt"}, seed, simulation, **keys)
+
+    def on(self, dft: dict[str, Any], seed: int, simulation: dict[str, Any], **keys: Any) -> RunSpec:
+        """The run of ``simulation`` with the section ``dft``; ``keys`` are others of its run file.
 
         Raises
         ------
         InputError
             A key or value of ``changes`` breaks a rule.
         """
-        base = {
-            "name": "benchmark",
-            "seed": seed,
-            "structure": "start",
-            "simulation": simulation,
-            "dft": {"kind": "emt"},
-        }
+        base = {"name": "benchmark", "seed": seed, "structure": "start", "simulation": simulation, "dft": dft}
         return parse_spec(merged(base | keys, self.changes), source=f"variant {self.name}")
 
 
@@ -76,7 +74,9 @@ class Variant(Changes):
 
 
 def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """``base`` with ``changes`` over it, mapping by mapping."""
+    """``base`` with ``changes`` over it, mapping by mapping; one of another ``kind`` takes the place of the whole."""
+    if "kind" in base and "kind" in changes and base["kind"] != changes["kind"]:
+        return dict(changes)
     out = dict(base)
     for key, value in changes.items():
         nested = isinstance(value, Mapping) and isinstance(out.get(key), Mapping)

@@ -7,7 +7,7 @@ Shuaibi et al., arXiv 2008.10773. The loss is ½ Σ_images [(ΔE / N)² + α / (
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,9 @@ from al_workflows.potential.problem import Problem
 from al_workflows.records import FloatArray
 from al_workflows.spec import PaperTrainingSpec
 from al_workflows.step_checkpoint import NOWHERE, Checkpoint, Snapshot
+
+if TYPE_CHECKING:
+    import torch
 
 #: how the names of the optimizer's values, tensors and lists of tensors begin in a checkpoint
 OPTIMIZER, TENSOR, LIST = "optimizer.", "tensor.", "list."
@@ -43,9 +46,7 @@ def paper_fit(
 
     weights = torch.nn.Parameter(torch.from_numpy(start.copy()))
     optimizer = torch.optim.LBFGS([weights], lr=spec.learning_rate)
-    scheduler = torch.optim.lr_scheduler.CosineAnnealingWarmRestarts(
-        optimizer, T_0=spec.restart_period, T_mult=spec.restart_factor
-    )
+    scheduler = _scheduler(optimizer, spec)
     best_loss, best = math.inf, start
     epochs = 0
     if found is not None and "epochs" in found.values:
@@ -77,6 +78,16 @@ def paper_fit(
         if not math.isfinite(float(loss)):
             break
     return Fit(best, epochs, math.isfinite(float(loss)))
+
+
+def _scheduler(optimizer: torch.optim.LBFGS, spec: PaperTrainingSpec) -> torch.optim.lr_scheduler.LRScheduler:
+    import torch
+
+    if spec.restart_period is None:
+        return torch.optim.lr_scheduler.ConstantLR(optimizer, factor=1.0, total_iters=0)
+    return torch.optim.lr_scheduler.CosineAnnealingWarmRestarts(
+        optimizer, T_0=spec.restart_period, T_mult=spec.restart_factor
+    )
 
 
 def _packed(state: dict[str, Any]) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:

@@ -27,6 +27,7 @@ from launchpad.cli import (
     morse,
     reference,
     runs,
+    study,
     worker,
 )
 from launchpad.cli.errors import CommandGroup, with_one_line_errors
@@ -86,6 +87,11 @@ app.command(
         "alflow reference relax.yaml --method GPMin", "alflow reference md.yaml --steps 200 --start frame.xyz"
     )
 )(reference.reference)
+app.command(
+    epilog=_examples(
+        "alflow study list", "alflow study table2 --seeds 6 -o study", "alflow study table1 --dft gpaw.yaml"
+    )
+)(study.study)
 app.command(epilog=_examples("alflow schema > alflow.schema.json"))(files.schema)
 app.command(epilog=_examples("alflow doctor", "alflow doctor --directory /scratch/me/runs"))(doctor.doctor)
 app.add_typer(benchmark.app, name="benchmark")

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from al_workflows.benchmark.speed import PredictionRow, RelaxationRow
     from al_workflows.benchmark.speed_training import TrainingRow
     from al_workflows.benchmark.uncertainty import UncertaintyRow
+    from al_workflows.study.trial import Trial
 
 
 class Counter(Progress):
@@ -52,6 +53,14 @@ class Counter(Progress):
             text = f"{one.system}  {one.temperature:g} K  seed {one.seed}  {one.variant}: {one.verdict.value}, "
             error = one.errors[-1]["all"]
             self.say(f"{text}{one.calls[-1]} calls, force MAE {error:.4f} eV/Å on the parent's trajectory")
+
+    def trial(self, one: Trial, stored: bool, done: int, of: int) -> None:
+        """Print the line of a study's trial; one that was stored counts only."""
+        self.step(done, of, computed=not stored)
+        if not stored:
+            failed = f" ({one.failed} failed)" if one.failed else ""
+            text = f"{done}/{of}  {one.system}  {one.arm}  seed {one.seed}: {one.outcome}, {one.calls} calls{failed}, "
+            self.say(f"{text}{one.seconds:.1f} s")
 
     def predicted(self, row: PredictionRow | RelaxationRow) -> None:
         """Print how long it takes."""

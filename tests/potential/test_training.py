@@ -96,6 +96,14 @@ def test_paper_trainer_lowers_the_loss() -> None:
     assert fit.iterations == 30
 
 
+def test_paper_trainer_without_scheduler() -> None:
+    problem = small_problem(images=4)
+    start = problem.layout.initial(np.random.default_rng(0), 0.5)
+    plain, scheduled = (paper_fit(problem, start, PaperTrainingSpec(epochs=30, restart_period=n)) for n in (None, 10))
+    assert problem.half_squares(plain.parameters)[0] < 0.5 * problem.half_squares(start)[0]
+    assert (plain.parameters != scheduled.parameters).any()
+
+
 def test_paper_trainer_survives_a_blow_up() -> None:
     problem = small_problem(images=4)
     start = problem.layout.initial(np.random.default_rng(0), 0.5)
