@@ -11,6 +11,7 @@ from al_workflows.analysis.plotly_traces import (
     Json,
     bar_only_trace,
     bars_trace,
+    empty_trace,
     every,
     grid_trace,
     guide_shape,
@@ -108,6 +109,8 @@ def _panel(panel: Panel, number: int, layout: Json, ink: str, named: set[str]) -
                     hidden = {"range": [0, 1], "visible": False, "fixedrange": True, "anchor": other}
                     layout[f"{key}axis{nth(number + 1)}"] = {**hidden, "overlaying": f"{key}{nth(number)}"}
         traces.append(trace)
+    if not any(trace["xaxis"] == x and trace["yaxis"] == y for trace in traces):
+        traces.append({**empty_trace(), "xaxis": x, "yaxis": y})  # of axes without a trace plotly knows no length
     return traces
 
 

@@ -117,8 +117,12 @@ def guide_shape(one: Series, stroke: Stroke, x: str, y: str) -> Json:
 
 def bar_only_trace(number: int) -> Json:
     """A trace without a point, for a colour bar of what is coloured one by one."""
-    marker = {"color": [0], "coloraxis": f"coloraxis{nth(number)}"}
-    found = {"type": "scatter", "mode": "markers", "x": [None], "y": [None], "marker": marker}
+    return {**empty_trace(), "marker": {"color": [0], "coloraxis": f"coloraxis{nth(number)}"}}
+
+
+def empty_trace() -> Json:
+    """A trace without a point."""
+    found = {"type": "scatter", "mode": "markers", "x": [None], "y": [None]}
     return {**found, "hoverinfo": "skip", "showlegend": False, "name": ""}
 
 

@@ -25,9 +25,10 @@ from al_workflows.analysis.plotly_traces import MOST_POINTS, split_unit
 from al_workflows.analysis.style import DARK, LIGHT, Style, cycle_colours, image, legend, new_axes
 from al_workflows.dft.single_point import single_point_in_process
 from al_workflows.history import RunHistory
+from al_workflows.records import LabelStatus
 from al_workflows.run_directory import read_run_directory
 from tests.bands import hop, neb_spec
-from tests.builders import run_spec, slab
+from tests.builders import label, run_spec, slab
 
 BAR = "<colorbar>"
 
@@ -171,6 +172,13 @@ def test_a_threshold_goes_from_edge_to_edge_and_failures_stay_at_the_top(history
     assert "DFT calls: %{x:.5~g}<" in hover
     rows = [row for row in csv.DictReader(figure_csv(figure).splitlines()) if row["series"].startswith("target")]
     assert [(row["DFT calls"], row["largest DFT force on a free atom (eV/Å)"]) for row in rows] == [("", "0.05")]
+
+
+def test_axes_without_a_point_of_their_own_have_a_trace_or_a_browser_draws_nowhere() -> None:
+    failed = label(slab(), status=LabelStatus.CRASHED)
+    figure = dft_force(RunHistory(run="run", spec=run_spec(), start=slab(), labels=(failed,)))
+    assert figure is not None
+    assert {(trace["xaxis"], trace["yaxis"]) for trace in plotly_figure(figure)["data"]} == {("x", "y"), ("x", "y2")}
 
 
 def test_stacked_bars_keep_where_they_begin(history: RunHistory) -> None:
