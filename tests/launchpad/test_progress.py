@@ -36,7 +36,6 @@ def test_on_a_terminal_below_the_results(campaign: Path) -> None:
     with Terminal([ALFLOW, "campaign", "plan", "c.yaml"], campaign) as terminal:
         assert terminal.end(60) == 0
     assert BAR.search(plain(terminal.output))
-    assert "left" in plain(terminal.output)
     assert "campaign c: " in plain(terminal.output)
 
 
