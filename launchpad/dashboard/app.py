@@ -21,7 +21,6 @@ from launchpad.dashboard.pages import (
     changed,
     failures,
     label,
-    library,
     run,
     runs,
     workers,
@@ -44,7 +43,7 @@ NAVIGATION = (
 )
 PAGES = (
     *(campaigns.pages, campaign.pages, runs.pages, run.pages, label.pages),
-    *(workers.pages, failures.pages, actions.pages, login_pages.pages, changed.pages, library.pages),
+    *(workers.pages, failures.pages, actions.pages, login_pages.pages, changed.pages),
 )
 
 
@@ -112,6 +111,6 @@ def _guard(response: Response) -> Response:
     headers["X-Content-Type-Options"] = "nosniff"
     headers["Referrer-Policy"] = "same-origin"
     headers["X-Frame-Options"] = "DENY"
-    if request.endpoint not in ("static", "library.plotly"):
+    if request.endpoint != "static":
         headers.setdefault("Cache-Control", "no-store")
     return response

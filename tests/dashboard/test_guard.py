@@ -161,7 +161,7 @@ PATHS = [
     "/static//etc/passwd",
 ]
 PATHS += ["/static/%2fetc%2fpasswd", "/library/../app.py", "/../../etc/passwd", "//etc/passwd", "/run/..%2f..%2fetc"]
-PATHS += ["/static/....//app.py", "/run/../../etc/passwd", "/library/plotly.min.js/../../../etc/passwd"]
+PATHS += ["/static/....//app.py", "/run/../../etc/passwd", "/static/library/../../../../../etc/passwd"]
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@
   let library = null;
   const plotly = () => library ||= new Promise((done, failed) => {
     const script = document.createElement("script");
-    script.src = "/library/plotly.min.js";
+    script.src = "/static/library/plotly-cartesian-4.1.1.min.js";
     script.onload = () => done(window.Plotly);
     script.onerror = () => failed(new Error("plotly.js did not load"));
     document.head.append(script);
