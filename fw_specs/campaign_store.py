@@ -24,7 +24,8 @@ class StoredCampaign:
 
     ``waiting`` counts the members that wait by their reason; ``trouble`` is the last error of whoever looked after it,
     empty if the last look went well. ``skipped`` are entries that the campaign's file describes and its plan left out,
-    with the reason.
+    with the reason. ``reference`` is what plain DFT took for some members, once that was asked
+    (:meth:`CampaignStore.put_reference`).
     """
 
     name: str
@@ -35,6 +36,7 @@ class StoredCampaign:
     waiting: Mapping[str, int]
     trouble: str
     skipped: Sequence[Any]
+    reference: Mapping[str, Any] | None = None
 
 
 class CampaignStore(MemberStore):
@@ -75,6 +77,7 @@ class CampaignStore(MemberStore):
             waiting={one["why"]: one["members"] for one in found.get("waiting", ())},
             trouble=found.get("trouble", ""),
             skipped=found.get("skipped", ()),
+            reference=found.get("reference"),
         )
 
     def keep_busy(self, name: str, workers: int) -> None:
@@ -111,6 +114,11 @@ class CampaignStore(MemberStore):
             {"_id": name}, {"$inc": {"spent": calls}}, shown, return_document=ReturnDocument.AFTER
         )
         return (0, None) if found is None else (found["spent"], found.get("look_again"))
+
+    def put_reference(self, name: str, method: str, members: int, calls: int, direct_calls: int) -> None:
+        """Store that ``members`` took ``direct_calls`` DFT calls by the optimizer ``method``, and ``calls`` here."""
+        found = {"method": method, "members": members, "dft_calls": calls, "direct_dft_calls": direct_calls}
+        self.campaigns.update_one({"_id": name}, {"$set": {"reference": found}})
 
     def put_trouble(self, names: Collection[str], text: str) -> None:
         """Have the status of these campaigns say what went wrong."""

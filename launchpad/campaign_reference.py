@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from ase.calculators.calculator import Calculator
 from ase.calculators.emt import EMT
 from fireworks import LaunchPad
+from pymongo.errors import OperationFailure
 
 from al_workflows.benchmark.parent import Outcome
 from al_workflows.benchmark.peers import PEERS, relax_by_peer
@@ -22,6 +23,7 @@ from fw_specs.campaign_store import CampaignStore
 from fw_specs.member_store import selection
 from fw_specs.store import Store
 from launchpad.campaigns import read_results
+from launchpad.connection import UNAUTHORIZED
 
 POINTS = "points"
 #: told of a member's key and answer, whether that was kept from before, how many members are done, and of how many
@@ -74,6 +76,19 @@ def compare_with(
             f"no relaxation of campaign {name} that fits has begun; `alflow campaign status {name}` tells more"
         )
     return compare(results.entries, found)
+
+
+def keep_comparison(launchpad: LaunchPad, name: str, method: str, found: Sequence[Compared]) -> bool:
+    """Store with the campaign what plain DFT took, for its pages; False where the user may only read."""
+    done = [one for one in found if one.direct.energy is not None and one.entry.outcome.energy is not None]
+    calls, direct = sum(one.entry.outcome.calls for one in done), sum(one.direct.calls for one in done)
+    try:
+        CampaignStore(launchpad.db).put_reference(name, method, len(done), calls, direct)
+    except OperationFailure as error:
+        if error.code != UNAUTHORIZED:
+            raise
+        return False
+    return True
 
 
 def _parent(spec: RunSpec, directory: Path) -> Calculator:

@@ -102,7 +102,7 @@ def reference(
     from al_workflows.campaign.compared import SAME, conclusion
     from al_workflows.files import write_atomically
     from al_workflows.preflight import writable_directory
-    from launchpad.campaign_reference import compare_with
+    from launchpad.campaign_reference import compare_with, keep_comparison
     from launchpad.cli.progress import Progress
     from launchpad.settings import connect, resolve
 
@@ -119,6 +119,8 @@ def reference(
     rows = {"campaign": name, "method": chosen, "same_within_eV": SAME, "members": [one.row() for one in found]}
     write_atomically(directory / "comparison.json", json.dumps(rows, indent=2) + "\n")
     print(conclusion(found, chosen))
+    if not keep_comparison(launchpad, name, chosen, found):
+        print("The campaign's page will not show it: this user of the database may only read.")
     print(f"Written: {directory / 'comparison.json'}")
     if any(one.ends == "higher" for one in found):
         raise typer.Exit(1)

@@ -22,14 +22,20 @@ from tests.dashboard.conftest import served
 from tests.dashboard.world import World
 
 pytestmark = pytest.mark.browser
-SECTIONS = ("/campaigns", "/runs")
+#: pages, and what they say where there is nothing
+SECTIONS = {
+    "/campaigns": "alflow example campaign",
+    "/runs": "alflow example relax",
+    "/workers": "alflow supervise",
+    "/failures": "Nothing has failed",
+}
 
 
 @pytest.mark.parametrize("path", SECTIONS)
 def test_an_empty_database_says_what_to_do(path: str, empty_address: str, browse: Callable[..., Watched]) -> None:
     window = browse(empty_address)
     page = window.open(path)
-    assert "alflow example" in page.inner_text("main")
+    assert SECTIONS[path] in page.inner_text("main")
     assert window.serious() == []
 
 

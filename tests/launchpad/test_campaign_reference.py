@@ -12,6 +12,7 @@ from fireworks import LaunchPad
 from fw_specs.campaign_store import CampaignStore
 from launchpad.campaign_history import read_campaign_history
 from launchpad.timeline import read_spans
+from tests.dashboard.conftest import asked
 from tests.launchpad.test_campaign import Shell, shell
 
 __all__ = ["shell"]  # a fixture
@@ -26,7 +27,7 @@ FILE = {
 }
 
 
-def test_from_the_file_to_plain_dft(shell: Shell, lpad: LaunchPad, tmp_path: Path) -> None:
+def test_from_the_file_to_plain_dft(shell: Shell, lpad: LaunchPad, lpad_file: Path, tmp_path: Path) -> None:
     (tmp_path / "oxygen.yaml").write_text(yaml.safe_dump(FILE))
     assert "4 new members" in shell("submit", "oxygen.yaml")
     assert "4 members: 4 CONVERGED" in shell("run", "oxygen")
@@ -41,6 +42,16 @@ def test_from_the_file_to_plain_dft(shell: Shell, lpad: LaunchPad, tmp_path: Pat
     assert {row["ends"] for row in rows} == {"same"}
     assert sum(row["dft_calls"] for row in rows) < sum(row["direct_dft_calls"] for row in rows)
     assert shell("reference", "oxygen") == text  # what was computed is kept
+
+    kept = CampaignStore(lpad.db).campaign("oxygen").reference
+    calls = sum(row["dft_calls"] for row in rows)
+    assert kept is not None
+    assert (kept["method"], kept["members"], kept["dft_calls"]) == ("BFGS", 4, calls)
+    with asked(lpad_file) as client:
+        for path in ("/campaigns", "/campaign/oxygen"):
+            page = client.get(path).text
+            assert f"Plain DFT (BFGS) takes {kept['direct_dft_calls']} DFT calls for 4 of the members" in page
+            assert f"which took {calls} here" in page
 
     comparison = "alflow-reference/oxygen/comparison.json"
     assert "(4 members, " in shell("report", "oxygen", "-o", "page", "--reference", comparison)
