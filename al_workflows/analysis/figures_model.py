@@ -71,5 +71,5 @@ def _finish_parity(axes: Axes, style: Style, dft: FloatArray, model: FloatArray,
     low, high = min(dft.min(), model.min()), max(dft.max(), model.max())
     margin = 0.06 * (high - low) or 0.1
     identity(axes, style, low - margin, high + margin)
-    text = f"MAE {np.abs(error).mean():.2g} {unit}\nlast cycle {np.abs(last).mean():.2g} {unit}"
-    axes.text(0.04, 0.96, text, transform=axes.transAxes, va="top", fontsize=8, color=style.ink)
+    text = f"MAE {np.abs(error).mean():.2g} {unit}, of the last cycle {np.abs(last).mean():.2g} {unit}"
+    axes.set_title(text, fontsize=8, color=style.ink)  # within the axes it would lie on points sooner or later
