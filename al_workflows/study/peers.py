@@ -12,7 +12,7 @@ from al_workflows.benchmark.tables import Column, Table
 from al_workflows.study.arms import ours
 from al_workflows.study.direct import TRUE_BAND, bands, direct, missing, reference
 from al_workflows.study.learned import learned
-from al_workflows.study.rows import NOTES, by_arm, row
+from al_workflows.study.rows import NOTES, ArmRow, by_arm, counted, row
 from al_workflows.study.study import Findings, Study, note
 from al_workflows.study.systems import HOP, RATTLED
 from al_workflows.study.trial import BARRIER, Setting, Task, Trial
@@ -26,15 +26,9 @@ BAND_ARMS = [ours("ours", "as a run file without further keys")]
 
 
 @dataclass(frozen=True)
-class BarrierRow:
+class BarrierRow(ArmRow):
     """Barriers of one method over its seeds."""
 
-    arm: str
-    converged: str
-    calls: Annotated[float | None, Column("median calls", 1)]
-    worst: Annotated[int | None, Column("worst")]
-    by_seed: Annotated[tuple[str, ...], Column("calls by seed")]
-    failed: Annotated[int, Column("failed DFT")]
     error: Annotated[float | None, Column("median |barrier error|, meV", 2)]
     worst_error: Annotated[float | None, Column("worst, meV", 2)]
     published: Annotated[float | None, Column("published calls", 1)] = None
@@ -84,12 +78,7 @@ def barrier_row(name: str, trials: Sequence[Trial], hops: Sequence[Trial], calls
     true = {trial.seed: trial.numbers[BARRIER] for trial in hops if trial.arm == TRUE_BAND.name}
     errors = [1000 * abs(trial.numbers[BARRIER] - true[trial.seed]) for trial in done]
     return BarrierRow(
-        arm=name,
-        converged=f"{len(done)}/{len(trials)}",
-        calls=float(median(trial.calls for trial in done)) if done else None,
-        worst=max((trial.calls for trial in done), default=None),
-        by_seed=tuple(str(trial.calls) if trial in done else f"({trial.calls})" for trial in trials),
-        failed=sum(trial.failed for trial in trials),
+        **counted(name, trials, done),
         error=float(median(errors)) if errors else None,
         worst_error=max(errors, default=None),
         published=calls,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from statistics import mean, median
-from typing import Annotated
+from typing import Annotated, Any
 
 from al_workflows.analysis.metrics import structure_mae
 from al_workflows.benchmark.tables import Column
@@ -17,8 +17,8 @@ SAME_ENERGY, SAME_STRUCTURE = 0.1, 0.1
 
 
 @dataclass(frozen=True)
-class RelaxationRow:
-    """One arm over its seeds."""
+class ArmRow:
+    """How often one arm has converged over its seeds, and with how many calls."""
 
     arm: str
     converged: str
@@ -26,6 +26,12 @@ class RelaxationRow:
     worst: Annotated[int | None, Column("worst")]
     by_seed: Annotated[tuple[str, ...], Column("calls by seed")]
     failed: Annotated[int, Column("failed DFT")]
+
+
+@dataclass(frozen=True)
+class RelaxationRow(ArmRow):
+    """One arm's relaxations over its seeds."""
+
     energy: Annotated[float | None, Column("energy MAE, eV", 4)]
     model: Annotated[float | None, Column("of the model, eV", 4)]
     structure: Annotated[float | None, Column("structure MAE, Å", 4)]
@@ -54,6 +60,18 @@ NOTES = (
 )
 
 
+def counted(arm: str, trials: Sequence[Trial], done: Sequence[Trial]) -> dict[str, Any]:
+    """The columns of :class:`ArmRow`; ``done`` are those of ``trials`` that have an answer."""
+    return {
+        "arm": arm,
+        "converged": f"{len(done)}/{len(trials)}",
+        "calls": float(median(trial.calls for trial in done)) if done else None,
+        "worst": max((trial.calls for trial in done), default=None),
+        "by_seed": tuple(str(trial.calls) if trial in done else f"({trial.calls})" for trial in trials),
+        "failed": sum(trial.failed for trial in trials),
+    }
+
+
 def row(arm: str, trials: Sequence[Trial], references: Sequence[Trial]) -> RelaxationRow:
     """The row of ``trials``, all of one arm; ``references`` are where BFGS ends, of each seed or one of all."""
     done = [trial for trial in trials if trial.converged]
@@ -62,12 +80,7 @@ def row(arm: str, trials: Sequence[Trial], references: Sequence[Trial]) -> Relax
     over = [trial.numbers[ENERGY] - true[trial.seed].numbers[ENERGY] for trial in trials if ENERGY in trial.numbers]
     looked_at = [trial.numbers[NEGATIVE] for trial in trials if NEGATIVE in trial.numbers]
     return RelaxationRow(
-        arm=arm,
-        converged=f"{len(done)}/{len(trials)}",
-        calls=float(median(trial.calls for trial in done)) if done else None,
-        worst=max((trial.calls for trial in done), default=None),
-        by_seed=tuple(str(trial.calls) if trial.converged else f"({trial.calls})" for trial in trials),
-        failed=sum(trial.failed for trial in trials),
+        **counted(arm, trials, done),
         energy=_mean([one[ENERGY] for one in errors if ENERGY in one]),
         model=_mean([one[MODEL_ENERGY] for one in errors if MODEL_ENERGY in one]),
         structure=_mean([one[TO_BOTTOM] for one in errors if TO_BOTTOM in one]),

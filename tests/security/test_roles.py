@@ -12,6 +12,9 @@ import pytest
 import yaml
 from fireworks import LaunchPad
 
+from al_workflows.campaign.states import Limits
+from fw_specs.campaign_store import CampaignStore
+from launchpad.campaign_reference import keep_comparison
 from launchpad.local_mongo import LocalMongo
 from launchpad.mongo_users import Role, add_user
 from launchpad.private_files import write_private
@@ -70,6 +73,19 @@ def test_a_worker_works_and_a_reader_looks(lpad: LaunchPad, files: dict[str, Pat
 
     assert "readWrite" in refusal("run", str(path), "--output", "out", *reader, cwd=tmp_path)
     assert content(lpad) == before
+
+
+def test_a_reader_may_compare_and_the_campaign_stays_as_it_is(
+    lpad: LaunchPad, files: dict[str, Path], tmp_path: Path
+) -> None:
+    store = CampaignStore(lpad.db)
+    store.put_campaign("c", tmp_path, Limits(), ())
+    reader = LaunchPad.from_file(str(files["reader"]))
+    assert not keep_comparison(reader, "c", "BFGS", [])
+    reader.connection.close()
+    assert store.campaign("c").reference is None
+    assert keep_comparison(lpad, "c", "BFGS", [])
+    assert store.campaign("c").reference == {"method": "BFGS", "members": 0, "dft_calls": 0, "direct_dft_calls": 0}
 
 
 def test_a_reader_of_an_empty_database_leaves_it_so(mongo: LocalMongo, tmp_path: Path) -> None:
