@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable
+from contextlib import suppress
 
 from waitress import create_server
 
@@ -32,6 +33,8 @@ def serve(config: DashboardConfig, ready: Callable[[str], None]) -> None:
     InputError
         The file of users cannot be used.
     """
+    if config.source.local is not None:
+        config.source.local.start()  # as every command does; later, one that was stopped on purpose stays so
     app = create_app(config)
     app.extensions["alflow"].database.launchpad().db.command("ping")
     if config.actions:  # refused here, not when somebody first pauses
@@ -51,8 +54,9 @@ def serve(config: DashboardConfig, ready: Callable[[str], None]) -> None:
         taken = "another program listens there; take another `--port`" if error.errno == errno.EADDRINUSE else ""
         raise EnvironmentProblem(f"cannot listen on {config.host}:{config.port}: {taken or error.strerror}") from error
     host = f"[{config.host}]" if ":" in config.host else config.host
-    ready(f"http://{host}:{server.effective_port}")
     try:
-        server.run()
+        with suppress(KeyboardInterrupt):  # before the server listens for it
+            ready(f"http://{host}:{server.effective_port}")
+            server.run()
     finally:
         server.close()

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import re
+import signal
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,6 +24,7 @@ from tests.conftest import discard
 from tests.dashboard.browser import Watched
 from tests.dashboard.conftest import served
 from tests.dashboard.world import World
+from tests.launchpad.test_bad_input import ALFLOW
 
 pytestmark = pytest.mark.browser
 #: pages, and what they say where there is nothing
@@ -87,6 +92,22 @@ def test_a_database_that_goes_away_is_said_and_the_page_recovers(
             other.page.get_by_role("heading", name="Campaigns").wait_for()
             for one in (window, other):
                 one.complaints = [said for said in one.complaints if "503" not in said]
+    finally:
+        discard(local)
+
+
+def test_the_command_starts_the_local_database_as_others_do(tmp_path: Path) -> None:
+    local = LocalMongo(tmp_path / "mongo")
+    environment = os.environ | {"AL_WORKFLOWS_DATA": str(tmp_path)}
+    words = [ALFLOW, "dashboard", "--port", "0"]
+    try:
+        with subprocess.Popen(words, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            said = process.stdout.readline()
+            process.send_signal(signal.SIGINT)
+            assert process.wait(30) == 0
+        assert re.fullmatch(r"dashboard of the local database in .*:  http://127\.0\.0\.1:\d+\n", said)
+        assert local.status().state == "running"
     finally:
         discard(local)
 
